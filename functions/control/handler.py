@@ -1,0 +1,12 @@
+"""ExpandJob → a large job's documents accepted; PurgeDocument → what dead runs left is removed."""
+
+from forebay.bootstrap.indexed import control_engine
+from forebay.domain.commands import ExpandJob, PurgeDocument
+from forebay.entrypoints.worker import commands, queue_handler
+from forebay.observability import logger
+from forebay.service.expand import expand
+from forebay.service.purge import purge
+
+handler = logger.inject_lambda_context(
+    queue_handler(control_engine, commands({ExpandJob: expand, PurgeDocument: purge}))
+)

@@ -1,0 +1,62 @@
+"""The values of the template's parameters on this machine; called by `local.deploy`."""
+
+import os
+import shlex
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+ENVIRONMENT: Final = "local"  # the environment's name in samconfig.toml
+
+
+class ParameterError(Exception):
+    """samconfig.toml and the template do not fit together; the message says how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the person who starts the stack can choose, from the environment that make passes through."""
+
+    anonymous_tenant: str  # "" = requests without a key are refused
+    allow_private_callbacks: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Wishes":
+        """Read FOREBAY_ANONYMOUS_TENANT (unset = `local`, set but empty = off) and FOREBAY_ALLOW_PRIVATE_CALLBACKS."""
+        return cls(
+            anonymous_tenant=environment.get("FOREBAY_ANONYMOUS_TENANT", "local"),
+            allow_private_callbacks=environment.get("FOREBAY_ALLOW_PRIVATE_CALLBACKS", ""),
+        )
+
+
+def local_parameters(declared: Iterable[str], samconfig: Path, index_url: str, wishes: Wishes) -> dict[str, str]:
+    """Return parameter -> value: samconfig's for `local`, and over them what only this start can know.
+
+    Raises ParameterError when samconfig names a parameter that the template does not declare,
+    or the template has none for the index.
+    """
+    known = set(declared)
+    chosen = read_samconfig(samconfig)
+    if unknown := sorted(chosen.keys() - known):
+        raise ParameterError(f"{samconfig.name} sets {', '.join(unknown)} for `local`, which template.yaml lacks")
+    if "IndexEndpoint" not in known:
+        raise ParameterError("template.yaml declares no parameter IndexEndpoint, so the local index cannot be named")
+    of_this_start = {
+        "IndexEndpoint": index_url,
+        "AnonymousTenant": wishes.anonymous_tenant,
+        "AllowPrivateCallbacks": wishes.allow_private_callbacks,
+    }
+    return chosen | {name: value for name, value in of_this_start.items() if name in known}
+
+
+def read_samconfig(samconfig: Path) -> dict[str, str]:
+    """The `parameter_overrides` of environment `local` (a string or a list of `Name=value`); {} without the file."""
+    if not samconfig.exists():
+        return {}
+    tables: dict[str, Any] = tomllib.loads(samconfig.read_text(encoding="utf-8"))
+    overrides = tables.get(ENVIRONMENT, {}).get("deploy", {}).get("parameters", {}).get("parameter_overrides", [])
+    words = shlex.split(overrides) if isinstance(overrides, str) else [str(word) for word in overrides]
+    pairs = [word.partition("=") for word in words]
+    return {name: value.strip('"') for name, _, value in pairs}

@@ -1,0 +1,43 @@
+"""The bus on EventBridge: ten entries a request, each looked at in the answer."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from forebay.domain.errors import TransientError
+from forebay.domain.events import Event
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+_BATCH_MOST: Final = 10
+
+
+class EventBridgeBus:
+    """EventBus on one EventBridge bus; `detail` is the CloudEvents body, `detail-type` its type."""
+
+    def __init__(self, client: "Callable[[], EventBridgeClient]", bus: str) -> None:
+        self._client = client
+        self._bus = bus
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """See EventBus."""
+        for start in range(0, len(events), _BATCH_MOST):
+            batch = events[start : start + _BATCH_MOST]
+            try:
+                answer = self._client().put_events(
+                    Entries=[
+                        {
+                            "EventBusName": self._bus,
+                            "Source": event.bus_source,
+                            "DetailType": event.type,
+                            "Detail": event.model_dump_json(),
+                        }
+                        for event in batch
+                    ]
+                )
+            except (BotoCoreError, ClientError) as error:
+                raise TransientError(f"the bus failed: {type(error).__name__}") from error
+            if answer["FailedEntryCount"]:
+                raise TransientError(f"the bus refused {answer['FailedEntryCount']} events")

@@ -1,0 +1,384 @@
+"""The fakes, shipped: every port but the index in plain memory, passing the same conformance suites as the real ones.
+
+`on_call(phase, name)` is called before and after each operation; the simulation uses it to count, to crash and to
+fail at every call.
+"""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from forebay.domain.commands import Command
+from forebay.domain.document import ObjectRef, Page
+from forebay.domain.errors import DocumentError
+from forebay.domain.events import Event
+from forebay.domain.ports import Extraction, PresignedPost
+from forebay.domain.records import (
+    Above,
+    Absent,
+    Below,
+    Condition,
+    Delete,
+    Has,
+    Index,
+    Is,
+    IsOneOf,
+    Key,
+    Lacks,
+    Put,
+    Query,
+    Record,
+    RecordPage,
+    Refused,
+    Update,
+    Value,
+    Write,
+    key_of,
+    number,
+    text,
+)
+
+OnCall = Callable[[str, str], None]
+
+
+def quietly(phase: str, name: str) -> None:
+    """The hook that does nothing."""
+
+
+def _look_up(record: Record, path: str) -> Value | None:
+    value: Value | None = record
+    for member in path.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(member)
+    return value
+
+
+def _holds(condition: Condition, record: Record | None) -> bool:
+    if isinstance(condition, Absent):
+        return record is None
+    value = _look_up(record or {}, condition.path)
+    match condition:
+        case Is(_, wanted):
+            return value == wanted and type(value) is type(wanted)
+        case IsOneOf(_, values):
+            return value in values
+        case Has():
+            return value is not None
+        case Lacks():
+            return value is None
+        case Above(_, bound):
+            return isinstance(value, int) and value > bound
+        case Below(_, bound):
+            return isinstance(value, int) and value < bound
+
+
+def _assign(record: dict[str, Value], path: str, value: Value | None) -> None:
+    """Set the member at `path`, or drop it when `value` is None."""
+    first, _, rest = path.partition(".")
+    if not rest:
+        if value is None:
+            record.pop(first, None)
+        else:
+            record[first] = value
+        return
+    inner = record.get(first)
+    if not isinstance(inner, Mapping):
+        raise KeyError(f"no map at {first}")  # as DynamoDB: a document path needs its parent
+    changed = dict(inner)
+    _assign(changed, rest, value)
+    record[first] = changed
+
+
+def _updated(update: Update, before: Record | None) -> Record:
+    after: dict[str, Value] = dict(before or {"pk": update.key.pk, "sk": update.key.sk})
+    for path, value in update.set.items():
+        _assign(after, path, value)
+    for path, value in update.default.items():
+        if _look_up(before or {}, path) is None:
+            _assign(after, path, value)
+    for path, value in update.add.items():
+        if isinstance(value, int):
+            after[path] = number(after, path) + value
+        else:
+            had = after.get(path, frozenset[int]())
+            after[path] = frozenset(m for m in had if isinstance(m, int)) | value if isinstance(had, frozenset) else value
+    for path in update.remove:
+        _assign(after, path, None)
+    return after
+
+
+_SORTED_BY: Mapping[Index, tuple[str, str]] = {
+    Index.TABLE: ("pk", "sk"),
+    Index.DUE: ("due_pk", "due_at"),
+    Index.JOBS: ("jpk", "jsk"),
+}
+
+
+def _past(end: tuple[str, Key], place: tuple[str, Key], newest_first: bool) -> bool:  # noqa: FBT001 - a fact, not a mode
+    return place < end if newest_first else place > end
+
+
+class MemoryRecords:
+    """The record store in a dict."""
+
+    def __init__(self, on_call: OnCall = quietly) -> None:
+        self._on_call = on_call
+        self.records: dict[Key, Record] = {}
+
+    def get(self, key: Key) -> Record | None:
+        """See RecordStore."""
+        with self._call("records.get"):
+            return self.records.get(key)
+
+    def get_many(self, keys: Sequence[Key]) -> Mapping[Key, Record]:
+        """See RecordStore."""
+        with self._call("records.get_many"):
+            return {key: self.records[key] for key in keys if key in self.records}
+
+    def write(self, write: Write) -> Record | Refused:
+        """See RecordStore."""
+        with self._call("records.write"):
+            refused = self._refused([write])
+            return refused or self._apply(write)
+
+    def transact(self, writes: Sequence[Write]) -> Refused | None:
+        """See RecordStore."""
+        if len({write.key for write in writes}) != len(writes) or not 1 <= len(writes) <= 100:
+            raise ValueError("a transaction takes 1..100 writes with distinct keys")
+        with self._call("records.transact"):
+            refused = self._refused(writes)
+            if refused is None:
+                for write in writes:
+                    self._apply(write)
+            return refused
+
+    def query(self, query: Query) -> RecordPage:
+        """See RecordStore."""
+        with self._call("records.query"):
+            partition, sort = _SORTED_BY[query.index]
+            found = [r for r in self.records.values() if r.get(partition) == query.partition and sort in r]
+            found = [r for r in found if text(r, sort).startswith(query.prefix)]
+            found = [r for r in found if not query.up_to or text(r, sort) <= query.up_to]
+            found.sort(key=lambda r: (text(r, sort), key_of(r)), reverse=query.newest_first)
+            if query.after is not None:
+                end = (query.after[sort], Key(query.after["pk"], query.after["sk"]))
+                found = [r for r in found if _past(end, (text(r, sort), key_of(r)), query.newest_first)]
+            page = found[: query.limit]
+            more = len(found) > len(page)
+            ends = {name: text(page[-1], name) for name in {"pk", "sk", partition, sort}} if more else None
+            if query.index is Index.DUE:
+                page = [{name: r[name] for name in ("pk", "sk", "due_pk", "due_at")} for r in page]
+            return RecordPage(page, ends)
+
+    @contextmanager
+    def _call(self, name: str) -> Iterator[None]:
+        self._on_call("before", name)
+        yield
+        self._on_call("after", name)
+
+    def _refused(self, writes: Sequence[Write]) -> Refused | None:
+        failed = tuple(
+            position
+            for position, write in enumerate(writes)
+            if not all(_holds(condition, self.records.get(write.key)) for condition in write.when)
+        )
+        return Refused(failed) if failed else None
+
+    def _apply(self, write: Write) -> Record:
+        match write:
+            case Put(key, record):
+                after: Record = {**record, "pk": key.pk, "sk": key.sk}
+            case Update(key):
+                after = _updated(write, self.records.get(key))
+            case Delete(key):
+                self.records.pop(key, None)
+                return {}
+        self.records[key] = after
+        return after
+
+
+@dataclass
+class _Stored:
+    content: bytes
+    version: str
+    metadata: Mapping[str, str]
+
+
+class MemoryObjects:
+    """The object store in two dicts; the uploads bucket keeps versions."""
+
+    def __init__(self, on_call: OnCall = quietly) -> None:
+        self._on_call = on_call
+        self.data_bucket = "data"
+        self.uploads_bucket = "uploads"
+        self.buckets: dict[str, dict[str, list[_Stored]]] = {"data": {}, "uploads": {}}
+        self._versions = 0
+
+    def put_upload(self, key: str, content: bytes, metadata: Mapping[str, str] | None = None) -> ObjectRef:
+        """What a user does: put a file into the uploads bucket."""
+        return self._store("uploads", key, content, metadata or {})
+
+    def put(self, key: str, content: bytes) -> ObjectRef:
+        """See ObjectStore."""
+        with self._call("objects.put"):
+            self.buckets["data"].pop(key, None)
+            return self._store("data", key, content, {})
+
+    def get(self, key: str) -> bytes | None:
+        """See ObjectStore."""
+        with self._call("objects.get"):
+            found = self.buckets["data"].get(key)
+            return found[-1].content if found else None
+
+    def head(self, bucket: str, key: str) -> ObjectRef | None:
+        """See ObjectStore."""
+        with self._call("objects.head"):
+            if bucket not in self.buckets:
+                raise DocumentError("source_forbidden", f"access to bucket {bucket} is denied")
+            found = self.buckets[bucket].get(key)
+            return self._ref(bucket, key, found[-1]) if found else None
+
+    def download(self, ref: ObjectRef, to: Path) -> bool:
+        """See ObjectStore."""
+        with self._call("objects.download"):
+            for stored in reversed(self.buckets.get(ref.bucket, {}).get(ref.key, [])):
+                if ref.version in ("", stored.version):
+                    to.write_bytes(stored.content)
+                    return True
+            return False
+
+    def delete_prefix(self, prefix: str) -> None:
+        """See ObjectStore."""
+        with self._call("objects.delete_prefix"):
+            for key in [key for key in self.buckets["data"] if key.startswith(prefix)]:
+                del self.buckets["data"][key]
+
+    def delete_upload(self, key: str) -> None:
+        """See ObjectStore."""
+        with self._call("objects.delete_upload"):
+            self.buckets["uploads"].pop(key, None)
+
+    def presign_post(self, key: str, *, size_bytes: int, media_type: str, expires_seconds: int) -> PresignedPost:
+        """See ObjectStore."""
+        fields = {"key": key, "Content-Type": media_type, "most": str(size_bytes), "expires": str(expires_seconds)}
+        return PresignedPost("memory://uploads", fields)
+
+    @contextmanager
+    def _call(self, name: str) -> Iterator[None]:
+        self._on_call("before", name)
+        yield
+        self._on_call("after", name)
+
+    def _store(self, bucket: str, key: str, content: bytes, metadata: Mapping[str, str]) -> ObjectRef:
+        self._versions += 1
+        stored = _Stored(content, f"v{self._versions}" if bucket == "uploads" else "", metadata)
+        self.buckets[bucket].setdefault(key, []).append(stored)
+        return self._ref(bucket, key, stored)
+
+    @staticmethod
+    def _ref(bucket: str, key: str, stored: _Stored) -> ObjectRef:
+        etag = hashlib.md5(stored.content, usedforsecurity=False).hexdigest()
+        return ObjectRef(bucket, key, stored.version, etag, len(stored.content), stored.metadata)
+
+
+class MemoryQueues:
+    """The queues as one list; a driver takes messages out in whatever order it likes."""
+
+    def __init__(self, on_call: OnCall = quietly) -> None:
+        self._on_call = on_call
+        self.sent: list[Command] = []
+
+    def send(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
+        """See CommandQueues."""
+        self._on_call("before", "queues.send")
+        self.sent.extend(commands)
+        self._on_call("after", "queues.send")
+
+    def offer(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
+        """See CommandQueues."""
+        self.send(commands, delay_seconds=delay_seconds)
+
+    def backlog(self, verb: str) -> int:
+        """See CommandQueues."""
+        return sum(1 for command in self.sent if command.queue == verb)
+
+
+class MemoryBus:
+    """The bus as a list."""
+
+    def __init__(self, on_call: OnCall = quietly) -> None:
+        self._on_call = on_call
+        self.published: list[Event] = []
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """See EventBus."""
+        self._on_call("before", "bus.publish")
+        self.published.extend(events)
+        self._on_call("after", "bus.publish")
+
+
+@dataclass
+class PlainTextExtractor:
+    """Reads a text file, one page per form feed; a file that starts with `!<code>` fails with that code."""
+
+    media_type: str = "text/plain"
+    calls: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def extract(
+        self, content: Path, *, declared_media_type: str | None, name: str | None, wall_seconds: float
+    ) -> Iterator[Extraction]:
+        """See TextExtractor."""
+        written = content.read_text(encoding="utf-8", errors="replace")
+        if not written:
+            raise DocumentError("empty_document")
+        if written.startswith("!"):
+            raise DocumentError(written[1:].split()[0])
+        pages = (Page(number, page) for number, page in enumerate(written.split("\f"), start=1))
+        yield Extraction(declared_media_type or self.media_type, pages)
+
+
+class WordTokenizer:
+    """One token per word."""
+
+    max_tokens = 254
+    fingerprint = "words"
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """See Tokenizer."""
+        return [len(text.split()) for text in texts]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """See Tokenizer."""
+        spans, position = [], 0
+        for word in text.split():
+            start = text.index(word, position)
+            position = start + len(word)
+            spans.append((start, position))
+        return spans
+
+
+class HashingEmbedder:
+    """A bag of words hashed into 16 dimensions: equal texts are equal, shared words are near."""
+
+    dimension = 16
+    fingerprint = "words"
+
+    def __init__(self, on_call: OnCall = quietly) -> None:
+        self._on_call = on_call
+
+    def embed(self, texts: Sequence[str]) -> list[Sequence[float]]:
+        """See Embedder."""
+        return [self._vector(text) for text in texts]
+
+    def _vector(self, text: str) -> Sequence[float]:
+        vector = [0.0] * self.dimension
+        for word in text.lower().split():
+            digest = hashlib.sha256(word.encode()).digest()
+            vector[digest[0] % self.dimension] += 1.0 if digest[1] % 2 else -1.0
+        length = math.sqrt(sum(x * x for x in vector))
+        return [x / length for x in vector] if length else [1.0] + [0.0] * (self.dimension - 1)

@@ -1,0 +1,64 @@
+"""The ports that every function has, and the engine around them; for api, intake, bury and sweep that is all."""
+
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache, partial
+from typing import Any
+
+from forebay.adapters import aws
+from forebay.adapters.dynamodb_records import DynamoDBRecords
+from forebay.adapters.eventbridge_bus import EventBridgeBus
+from forebay.adapters.s3_objects import S3Objects
+from forebay.adapters.sqs_queues import SqsQueues
+from forebay.config import Settings
+from forebay.service.engine import Engine
+
+_UNTIMED_SECONDS = 25.0  # where nobody tells how long the invocation may take
+
+
+class NotGiven(RuntimeError):
+    """A use case touched a port that its function was not given."""
+
+
+class _Missing:
+    def __init__(self, port: str) -> None:
+        self._port = port
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any port
+        raise NotGiven(f"this function has no {self._port} (asked for {name})")
+
+
+@cache
+def settings() -> Settings:
+    """The process's settings."""
+    return Settings.from_environment()
+
+
+def engine_with(**more: Any) -> Engine:  # noqa: ANN401 - ports by name, checked by Engine's own fields
+    """An engine of the core ports and of `more`."""
+    told = settings()
+    ports: dict[str, Any] = {port: _Missing(port) for port in ("index", "extractor", "tokenizer", "embedder")}
+    ports |= {
+        "records": DynamoDBRecords(aws.dynamodb, told.table, time.sleep),
+        "objects": S3Objects(aws.s3, data_bucket=told.data_bucket, uploads_bucket=told.uploads_bucket),
+        "queues": SqsQueues(aws.sqs, told.queues),
+        "bus": EventBridgeBus(aws.events, told.bus),
+    }
+    return Engine(
+        **(ports | more),
+        now=partial(datetime.now, UTC),
+        new_id=lambda: uuid.uuid4().hex,
+        remaining_seconds=lambda: _UNTIMED_SECONDS,
+        policy=told.policy,
+    )
+
+
+BuildEngine = Callable[[], Engine]
+
+
+@cache
+def core_engine() -> Engine:
+    """The engine of api, intake, bury and sweep."""
+    return engine_with()

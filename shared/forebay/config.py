@@ -1,0 +1,88 @@
+"""Settings: the only reader of the environment. What is missing is said all at once, by name."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from forebay.domain.document import TenantId
+from forebay.service.engine import Policy, Times
+
+
+class MissingSettings(Exception):
+    """The environment lacks names that have no default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a function is told by its environment; resource names have no defaults."""
+
+    table: str
+    data_bucket: str
+    uploads_bucket: str
+    bus: str
+    queues: Mapping[str, str]  # verb → URL
+    index_endpoint: str
+    index_name: str
+    index_signing: str  # none | sigv4
+    region: str
+    model_folder: str
+    allow_private_callbacks: bool
+    policy: Policy
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read the environment. Raises MissingSettings naming every missing variable."""
+        given = _Reader(environment if environment is not None else os.environ)
+        usual = Times()
+        settings = cls(
+            table=given.needed("FOREBAY_TABLE"),
+            data_bucket=given.needed("FOREBAY_DATA_BUCKET"),
+            uploads_bucket=given.needed("FOREBAY_UPLOADS_BUCKET"),
+            bus=given.needed("FOREBAY_BUS"),
+            queues={verb: given.needed(f"FOREBAY_{verb.upper()}_QUEUE") for verb in ("extract", "embed", "control")},
+            index_endpoint=given.needed("FOREBAY_INDEX_ENDPOINT"),
+            index_name=given.needed("FOREBAY_INDEX_NAME"),
+            index_signing=given.needed("FOREBAY_INDEX_SIGNING"),
+            region=given.needed("AWS_REGION"),
+            model_folder=given.needed("FOREBAY_MODEL"),
+            allow_private_callbacks=given.text("FOREBAY_ALLOW_PRIVATE_CALLBACKS") == "1",
+            policy=Policy(
+                times=Times(
+                    redrive=given.number("FOREBAY_REDRIVE_SECONDS", usual.redrive),
+                    job_check=given.number("FOREBAY_JOB_CHECK_SECONDS", usual.job_check),
+                    grace=given.number("FOREBAY_GRACE_SECONDS", usual.grace),
+                    event_retry=given.number("FOREBAY_EVENT_RETRY_SECONDS", usual.event_retry),
+                    publish_retry=given.number("FOREBAY_PUBLISH_RETRY_SECONDS", usual.publish_retry),
+                    upload_expiry=given.number("FOREBAY_UPLOAD_EXPIRY_SECONDS", usual.upload_expiry),
+                ),
+                anonymous_tenant=TenantId(given.text("FOREBAY_ANONYMOUS_TENANT")) or None,
+                allowed_buckets=frozenset(given.text("FOREBAY_ALLOWED_BUCKETS").replace(",", " ").split()),
+            ),
+        )
+        given.complain()
+        return settings
+
+
+class _Reader:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._wrong: list[str] = []
+
+    def needed(self, name: str) -> str:
+        if not self._environment.get(name):
+            self._wrong.append(f"{name} is missing")
+        return self._environment.get(name, "")
+
+    def text(self, name: str) -> str:
+        return self._environment.get(name, "").strip()
+
+    def number(self, name: str, default: int) -> int:
+        value = self.text(name)
+        if value and not value.isdecimal():
+            self._wrong.append(f"{name} must be a whole number of seconds, not {value!r}")
+            return default
+        return int(value) if value else default
+
+    def complain(self) -> None:
+        if self._wrong:
+            raise MissingSettings("; ".join(self._wrong))

@@ -1,0 +1,8 @@
+"""The HTTP APIs Forebay speaks: one a module, tables plus a translation. A new one is a line in DIALECTS."""
+
+from typing import Final
+
+from forebay.dialects.dialect import Dialect
+from forebay.dialects.native import NATIVE
+
+DIALECTS: Final[tuple[Dialect, ...]] = (NATIVE,)

@@ -1,0 +1,143 @@
+"""What a dialect is: a name, its endpoints, and its words for a failure. Endpoints are plain data, so that the
+entrypoint can route, authenticate and document them without knowing any dialect by name."""
+
+import functools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Final, Protocol, get_args, get_origin, get_type_hints
+
+from aws_lambda_powertools.event_handler import Request, Response
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
+from pydantic import BaseModel
+
+from forebay.domain.document import TenantId
+from forebay.domain.errors import CallerError, ErrorKind, Problem
+from forebay.service.authenticate import Principal
+from forebay.service.engine import Engine
+
+JSON: Final = "application/json"
+_PARAMETER: Final = re.compile(r"<(\w+)>")
+
+
+class Scope(StrEnum):
+    """What a key must be allowed to do; `admin` implies all."""
+
+    READ = "read"
+    WRITE = "write"
+    DELETE = "delete"
+
+
+class Function(StrEnum):
+    """The functions that answer HTTP requests; the gateway routes between them."""
+
+    API = "api"
+    SEARCH = "search"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, as far as its route needs more than its own parameters."""
+
+    engine: Engine
+    principal: Principal | None  # None at endpoints that need no key
+    request_id: str
+    dependencies: Callable[[], Mapping[str, bool]]  # does each part of the system answer?
+    document: Callable[[], str]  # the OpenAPI document, as JSON
+
+    @property
+    def tenant(self) -> TenantId:
+        """Whose data this request may see and change."""
+        if self.principal is None:
+            raise CallerError("unauthenticated")
+        return self.principal.tenant
+
+
+def call_of(request: Request) -> Call:
+    """The call that the entrypoint put into the resolver's context."""
+    call = request.context["call"]
+    if not isinstance(call, Call):
+        raise TypeError("the entrypoint put no Call into the context")
+    return call
+
+
+@dataclass(frozen=True, eq=False)
+class Endpoint:
+    """One method of one path: who may call it, which function answers, and what the OpenAPI document says of it.
+
+    The first line of `answer`'s docstring is the summary, the rest the description, its name the operation id.
+    """
+
+    method: str
+    path: str  # parameters as <name>; they match within one segment
+    answer: Callable[..., object]  # a model, or a Response of one
+    tag: str
+    scope: Scope | None = None  # None: needs no key
+    status: int = 200
+    errors: tuple[str, ...] = ()  # catalogue codes beyond those that every endpoint of its kind can give
+    responses: Mapping[int, OpenAPIResponse] = field(default_factory=dict)  # successes beyond `status`
+    functions: frozenset[Function] = frozenset({Function.API})
+    listed: bool = True  # in the OpenAPI document; a second path of the same thing is not
+    body_types: tuple[str, ...] = (JSON,)
+
+    @functools.cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Matches the paths of this endpoint, percent-encoded."""
+        return re.compile(_PARAMETER.sub("[^/]+", re.escape(self.path).replace("\\<", "<").replace("\\>", ">")))
+
+    @functools.cached_property
+    def query(self) -> frozenset[str]:
+        """The names of the query parameters that it knows."""
+        hints = get_type_hints(self.answer, include_extras=True)
+        return frozenset(known for name, hint in hints.items() for known in _query_names(name, hint))
+
+
+def _query_names(name: str, hint: object) -> tuple[str, ...]:
+    """The query parameters that a function's parameter stands for: one, or one per member of a model."""
+    if get_origin(hint) is not Annotated:
+        return ()
+    kind, *marks = get_args(hint)
+    if not any(isinstance(mark, Query) for mark in marks):
+        return ()
+    return tuple(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else (name,)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request got no answer; a dialect puts it into its own words."""
+
+    kind: ErrorKind
+    message: str
+    request_id: str
+    problems: tuple[Problem, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)  # to be sent with it: Allow, Retry-After, ...
+
+
+class Dialect(Protocol):
+    """One HTTP API: its endpoints translate to use cases and back."""
+
+    @property
+    def name(self) -> str:
+        """What jobs remember it by."""
+        ...
+
+    @property
+    def endpoints(self) -> Sequence[Endpoint]:
+        """All that it answers."""
+        ...
+
+    @property
+    def error_body(self) -> type[BaseModel]:
+        """What `render_error` writes, for the OpenAPI document."""
+        ...
+
+    @property
+    def error_media_type(self) -> str:
+        """The Content-Type of `render_error`."""
+        ...
+
+    def render_error(self, failure: Failure) -> Response[str]:
+        """The failure in this dialect's words, with `failure.headers`."""
+        ...

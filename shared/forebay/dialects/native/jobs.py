@@ -1,0 +1,108 @@
+"""Jobs and uploads: documents in, and what became of them."""
+
+from typing import Annotated, Final
+
+from aws_lambda_powertools.event_handler import Request, Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Query
+
+from forebay.dialects.dialect import JSON, Endpoint, Scope, call_of
+from forebay.dialects.native import parse, render, words
+from forebay.dialects.native.queries import JobsQuery, RowsQuery, SubmitQuery
+from forebay.dialects.native.requests import JobRequest, UploadRequest
+from forebay.dialects.native.responses import DryRunBody, JobBody, JobsBody, RowsBody, UploadBody
+from forebay.domain.document import JobId
+from forebay.service.submit import dry_run, submit
+from forebay.service.uploads import request_upload
+from forebay.service.watch import JobFilter, job_view, job_views, row_views, view_of
+
+_IDEMPOTENCY: Final = "Same key and same body: the stored job again, with `Idempotency-Replayed: true`."
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(alias="Idempotency-Key", min_length=1, max_length=255, description=_IDEMPOTENCY),
+]
+
+
+def submit_job(
+    request: Request,
+    body: Annotated[JobRequest, Body()],
+    query: Annotated[SubmitQuery, Query()],
+    idempotency_key: IdempotencyKey = None,
+) -> Response[JobBody | DryRunBody]:
+    """Ingest documents.
+
+    Every document ends ready, unchanged, failed with a code, or canceled. An invalid document does not refuse the
+    request; a request in which no document can be valid is refused.
+    """
+    call = call_of(request)
+    path = f"{words.BASE}/jobs"
+    sha256 = parse.request_sha256(path, request.json_body)
+    command = parse.submit_command(call.engine, call.tenant, body, idempotency_key=idempotency_key, sha256=sha256)
+    if query.dry_run:
+        return Response(200, JSON, render.dry_run(dry_run(call.engine, command)))
+    submitted = submit(call.engine, command)
+    headers = {"Location": words.job_path(submitted.job.id)}
+    if submitted.replayed:
+        headers["Idempotency-Replayed"] = "true"
+    status = 200 if submitted.replayed else 202
+    return Response(status, JSON, render.job(view_of(call.engine, submitted.job)), headers=headers)
+
+
+def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> JobsBody:
+    """List jobs, newest first."""
+    call = call_of(request)
+    wanted = JobFilter(
+        collection=query.collection or "",
+        status=query.status or "",
+        kind=query.kind or "",
+        created_after=parse.instant_text(query.created_after, "created_after"),
+        created_before=parse.instant_text(query.created_before, "created_before"),
+    )
+    views, following = job_views(call.engine, call.tenant, wanted, query.limit, query.cursor)
+    return JobsBody(data=[render.job(view) for view in views], next_cursor=following)
+
+
+def get_job(request: Request, job: parse.JobInPath) -> JobBody:
+    """Read a job, its counts and its progress."""
+    call = call_of(request)
+    return render.job(job_view(call.engine, call.tenant, JobId(parse.reference(job))))
+
+
+def list_job_documents(request: Request, job: parse.JobInPath, query: Annotated[RowsQuery, Query()]) -> RowsBody:
+    """List the documents of a job."""
+    call = call_of(request)
+    job_id = JobId(parse.reference(job))
+    rows, following = row_views(call.engine, call.tenant, job_id, query.status, query.limit, query.cursor)
+    return RowsBody(data=[render.row(each) for each in rows], next_cursor=following)
+
+
+def create_upload(request: Request, body: Annotated[UploadRequest, Body()]) -> Response[UploadBody]:
+    """Get a form to send a file by.
+
+    The form is bound to its key, size and type, and expires. The file's arrival starts the job.
+    """
+    call = call_of(request)
+    made = request_upload(call.engine, parse.upload_command(call.engine, call.tenant, body))
+    headers = {} if made.job_id is None else {"Location": words.job_path(made.job_id)}
+    return Response(201, JSON, render.upload(made), headers=headers)
+
+
+ENDPOINTS: Final = (
+    Endpoint(
+        "POST", f"{words.BASE}/jobs", submit_job, "Jobs", Scope.WRITE, status=202,
+        errors=("idempotency_key_reused", "source_not_enabled"),
+        responses={
+            200: {
+                "description": "The stored job of an Idempotency-Key, or with `dry_run` what would happen",
+                "content": {JSON: {"model": JobBody | DryRunBody}},
+            },
+            202: {"description": "The job", "content": {JSON: {"model": JobBody}}},
+        },
+    ),
+    Endpoint("GET", f"{words.BASE}/jobs", list_jobs, "Jobs", Scope.READ),
+    Endpoint("GET", f"{words.BASE}/jobs/<job>", get_job, "Jobs", Scope.READ, errors=("not_found",)),
+    Endpoint(
+        "GET", f"{words.BASE}/jobs/<job>/documents", list_job_documents, "Jobs", Scope.READ, errors=("not_found",)
+    ),
+    Endpoint("POST", f"{words.BASE}/uploads", create_upload, "Uploads", Scope.WRITE, status=201),
+)  # fmt: skip

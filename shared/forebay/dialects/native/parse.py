@@ -1,0 +1,232 @@
+"""From the native API's bodies and parameters to the use cases' requests."""
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from datetime import datetime
+from typing import Annotated, Final
+from urllib.parse import unquote
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+
+from forebay.dialects.native import words
+from forebay.dialects.native.requests import (
+    AmqpBody,
+    Base64SourceBody,
+    JobDocumentBody,
+    JobRequest,
+    OptionsBody,
+    S3SourceBody,
+    SearchRequestBody,
+    TextSourceBody,
+    UploadRequest,
+    UploadSourceBody,
+    UrlSourceBody,
+    WebhookBody,
+    json_bytes,
+)
+from forebay.domain.document import Collection, MetadataFilter, TenantId
+from forebay.domain.errors import CATALOGUE, CallerError, Problem
+from forebay.domain.requests import (
+    BadSource,
+    BytesSource,
+    DocumentRequest,
+    ObjectSource,
+    RequestUpload,
+    SearchRequest,
+    Source,
+    SubmitJob,
+    TextSource,
+    UploadSource,
+)
+from forebay.domain.stored_document import Options
+from forebay.domain.times import stamp
+from forebay.service.engine import Engine
+
+_PRINTABLE: Final = re.compile(words.PRINTABLE)
+
+CollectionInPath = Annotated[str, Path(pattern=words.COLLECTION, description="The collection's name.")]
+DocumentInPath = Annotated[
+    str, Path(description="The document's id when it consists of A-Z a-z 0-9 . _ ~ - only; else its `key`.")
+]
+JobInPath = Annotated[str, Path(description="The job's id.")]
+
+
+def reference(segment: str) -> str:
+    """A document's id or key from its path segment, decoded once.
+
+    An HTTP API decodes every escape of a path but `%25`, so one decoding is right behind it and elsewhere.
+    """
+    decoded = unquote(segment)
+    if len(decoded) > words.NAME_LENGTH_MOST or not _PRINTABLE.fullmatch(decoded):
+        raise CallerError("not_found")
+    return decoded
+
+
+def instant_text(given: str | None, name: str) -> str:
+    """An RFC 3339 time from the query as the records write it; empty when there is none."""
+    if given is None:
+        return ""
+    try:
+        instant = datetime.fromisoformat(given.replace(" ", "+"))  # an unescaped plus sign arrives as a space
+        if instant.tzinfo is None:
+            raise ValueError("no offset")
+        return stamp(instant)
+    except (ValueError, OverflowError) as error:
+        problem = Problem(("query", name), "must be an RFC 3339 time with an offset, e.g. 2026-11-22T10:00:00Z", "time")
+        raise CallerError("invalid_request", problems=(problem,)) from error
+
+
+def request_sha256(path: str, body: object) -> str:
+    """What makes a repeated request the same: its path and its body, whatever the order of members."""
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{path}\n{canonical}".encode()).hexdigest()
+
+
+# -- jobs --------------------------------------------------------------------------------------------------------------
+
+
+def submit_command(
+    engine: Engine, tenant: TenantId, body: JobRequest, *, idempotency_key: str | None, sha256: str
+) -> SubmitJob:
+    """The command that `POST /jobs` means. Raises CallerError invalid_request, source_not_enabled."""
+    _refuse_urls(body)
+    _refuse_large(engine, body)
+    return SubmitJob(
+        tenant=tenant,
+        collection=Collection(body.collection),
+        documents=tuple(_document(document) for document in body.documents),
+        options=_options(body.options),
+        priority=body.options.priority,
+        callbacks=callbacks_json(engine, body.callbacks),
+        properties=json.dumps(body.properties, separators=(",", ":")),
+        idempotency_key=idempotency_key,
+        request_sha256=sha256,
+    )
+
+
+def _refuse_urls(body: JobRequest) -> None:
+    kind = CATALOGUE["source_not_enabled"]
+    problems = tuple(
+        Problem(("body", "documents", position, "source", "type"), kind.hint, kind.code)
+        for position, document in enumerate(body.documents)
+        if isinstance(document.source, UrlSourceBody)
+    )
+    if problems:
+        raise CallerError(kind.code, "`url` sources are not enabled.", problems=problems)
+
+
+def _refuse_large(engine: Engine, body: JobRequest) -> None:
+    callbacks = [callback.model_dump(exclude_none=True) for callback in body.callbacks]
+    if json_bytes(body.properties) + json_bytes(callbacks) > words.CALLER_BYTES_MOST:
+        problem = Problem(("body", "properties"), "properties and callbacks: at most 16384 bytes of JSON", "too_large")
+        raise CallerError("invalid_request", problems=(problem,))
+    most = engine.policy.limits.documents_per_request
+    if len(body.documents) > most:
+        problem = Problem(("body", "documents"), f"at most {most} documents a request", "too_long")
+        raise CallerError("invalid_request", problems=(problem,))
+
+
+def _document(body: JobDocumentBody) -> DocumentRequest:
+    return DocumentRequest(
+        id=body.id,
+        name=body.name or "",
+        media_type=body.media_type or "",
+        source=_source(body),
+        metadata=body.metadata,
+    )
+
+
+def _source(body: JobDocumentBody) -> Source:
+    match body.source:
+        case TextSourceBody(text=text):
+            return TextSource(text)
+        case Base64SourceBody(data=data):
+            return _bytes(data)
+        case S3SourceBody(uri=uri):
+            bucket, _, key = uri.removeprefix("s3://").partition("/")
+            return ObjectSource(bucket, key)
+        case UploadSourceBody(upload_id=upload_id):
+            return UploadSource(upload_id)
+        case UrlSourceBody():
+            raise CallerError("source_not_enabled")
+
+
+def _bytes(data: str) -> BytesSource | BadSource:
+    try:
+        return BytesSource(base64.b64decode(data, validate=True))
+    except (binascii.Error, ValueError):
+        kind = CATALOGUE["invalid_base64"]
+        return BadSource(kind.code, kind.title)
+
+
+def _options(body: OptionsBody) -> Options:
+    return Options(body.chunk_tokens, body.overlap_tokens, body.on_unchanged == "reprocess")
+
+
+def callbacks_json(engine: Engine, callbacks: list[WebhookBody | AmqpBody]) -> str:
+    """The callbacks as they are kept. Raises CallerError for a webhook that is not https where it must be."""
+    problems = tuple(
+        Problem(("body", "callbacks", position, "url"), "must be an https URL", "url_scheme")
+        for position, callback in enumerate(callbacks)
+        if isinstance(callback, WebhookBody) and not callback.url.startswith("https://")
+    )
+    if problems and not engine.policy.private_callbacks:
+        raise CallerError("invalid_request", problems=problems)
+    return json.dumps([callback.model_dump(exclude_none=True) for callback in callbacks], separators=(",", ":"))
+
+
+# -- uploads and search ------------------------------------------------------------------------------------------------
+
+
+def upload_command(engine: Engine, tenant: TenantId, body: UploadRequest) -> RequestUpload:
+    """The command that `POST /uploads` means. Raises CallerError for a file above the limit."""
+    most = engine.policy.limits.file_bytes
+    if body.size_bytes > most:
+        problem = Problem(("body", "size_bytes"), f"at most {most} bytes", "less_than_equal")
+        raise CallerError("invalid_request", problems=(problem,))
+    return RequestUpload(
+        tenant=tenant,
+        collection=Collection(body.collection),
+        name=body.name,
+        size_bytes=body.size_bytes,
+        media_type=body.media_type or "",
+        start=body.start,
+        document_id=body.document_id,
+        metadata=body.metadata,
+        options=_options(body.options),
+        callbacks=callbacks_json(engine, body.callbacks),
+        priority=body.options.priority,
+    )
+
+
+def options_json(body: OptionsBody | None) -> str | None:
+    """A collection's options as they are kept: only what was given; None leaves them as they are."""
+    return None if body is None else body.model_dump_json(exclude_unset=True)
+
+
+def search_request(tenant: TenantId, body: SearchRequestBody) -> SearchRequest:
+    """The request that `POST /search` means."""
+    return SearchRequest(
+        tenant=tenant,
+        collection=Collection(body.collection),
+        query=body.query,
+        limit=body.limit,
+        mode=body.mode,
+        filters=tuple(_filter(key, value) for key, value in body.filter.items()),
+        document_ids=None if body.document_ids is None else tuple(body.document_ids),
+    )
+
+
+def _filter(key: str, value: object) -> MetadataFilter:
+    match value:
+        case dict():
+            return MetadataFilter(key, at_least=value.get("gte"), at_most=value.get("lte"))
+        case list():
+            return MetadataFilter(key, any_of=tuple(value))
+        case str() | int() | float():
+            return MetadataFilter(key, any_of=(value,))
+        case _:
+            raise TypeError(f"a filter value of type {type(value).__name__} was let through")

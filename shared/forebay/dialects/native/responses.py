@@ -1,0 +1,484 @@
+"""The bodies that the native API answers with: exactly the members of its contract, nothing else."""
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from forebay.domain.document import Metadata
+from forebay.domain.errors import CATALOGUE
+
+RowStatus = Literal["awaiting_upload", "queued", "extracting", "indexing", "ready", "unchanged", "failed", "canceled"]
+Would = Literal["process", "skip", "reject"]
+
+_JOB: Final[dict[str, JsonValue]] = {
+    "id": "job_4kq2m7",
+    "object": "job",
+    "kind": "ingest",
+    "status": "succeeded",
+    "collection": "manuals",
+    "progress": 1.0,
+    "counts": {
+        "documents": {
+            "total": 1, "queued": 0, "running": 0, "ready": 1, "unchanged": 0, "failed": 0, "canceled": 0,
+        },
+        "chunks": {"total": 3, "embedded": 3, "reused": 0, "deleted": 0},
+        "batches": {"total": 1, "done": 1},
+    },
+    "created_at": "2026-11-22T10:00:00.000Z",
+    "started_at": "2026-11-22T10:00:00.412Z",
+    "finished_at": "2026-11-22T10:00:01.730Z",
+    "error": None,
+    "properties": {},
+    "links": {
+        "self": "/forebay/v1/jobs/job_4kq2m7",
+        "documents": "/forebay/v1/jobs/job_4kq2m7/documents",
+        "events": "/forebay/v1/events?job_id=job_4kq2m7",
+    },
+}  # fmt: skip
+_DOCUMENT: Final[dict[str, JsonValue]] = {
+    "id": "pump-7",
+    "key": "doc_n4tqkzv3m2x5a7cw6hdyr2sbfe",
+    "name": "pump-7.md",
+    "status": "ready",
+    "visible": True,
+    "pages": 1,
+    "chunks": 3,
+    "size_bytes": 2113,
+    "content_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    "metadata": {"plant": "north"},
+    "updated_at": "2026-11-22T10:00:01.702Z",
+    "job_id": "job_4kq2m7",
+}
+_COLLECTION: Final[dict[str, JsonValue]] = {
+    "name": "manuals",
+    "description": "Operating manuals, north plant",
+    "options": {},
+    "documents": 12,
+    "chunks": 410,
+    "created_at": "2026-11-22T09:58:12.000Z",
+}
+_PASSAGE: Final[dict[str, JsonValue]] = {"page_first": 3, "page_last": 3, "char_start": 4210, "char_end": 4390}
+
+
+def _listing(*rows: JsonValue) -> ConfigDict:
+    return _example({"object": "list", "data": list(rows), "next_cursor": None})
+
+
+def _example(example: JsonValue) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [example]})
+
+
+class ResponseBody(BaseModel):
+    """What every answer has in common: no member beyond those named."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# -- errors ------------------------------------------------------------------------------------------------------------
+
+
+class ProblemBody(ResponseBody):
+    """A member of the request that does not fit."""
+
+    loc: list[str | int] = Field(description="Where: body, query, path or header; then member by member.")
+    msg: str
+    type: str
+
+
+class ErrorBody(ResponseBody):
+    """A failure, as RFC 9457 problem details."""
+
+    model_config = _example(
+        {
+            "type": "/forebay/v1/errors#not_found",
+            "title": CATALOGUE["not_found"].title,
+            "status": 404,
+            "detail": CATALOGUE["not_found"].title,
+            "code": "not_found",
+            "retryable": False,
+            "hint": CATALOGUE["not_found"].hint,
+            "request_id": "b5d4f0f3",
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="A row of `GET /errors`.")
+    retryable: bool
+    hint: str
+    request_id: str
+    errors: list[ProblemBody] | None = Field(default=None, exclude_if=lambda errors: errors is None)
+
+
+class ReasonBody(ResponseBody):
+    """Why a job or a document failed."""
+
+    code: str = Field(description="A row of `GET /errors`.")
+    message: str
+    hint: str
+    retryable: bool
+
+
+class ErrorKindBody(ResponseBody):
+    """A row of the catalogue of errors."""
+
+    code: str
+    status: int | None = Field(description="HTTP status; null where the code only ever stands on a document.")
+    stage: str
+    retryable: bool
+    title: str
+    hint: str
+
+
+class ErrorKindsBody(ResponseBody):
+    """The catalogue of errors."""
+
+    model_config = _listing(
+        {
+            "code": "encrypted",
+            "status": None,
+            "stage": "extract",
+            "retryable": False,
+            "title": CATALOGUE["encrypted"].title,
+            "hint": CATALOGUE["encrypted"].hint,
+        }
+    )
+
+    object: Literal["list"] = "list"
+    data: list[ErrorKindBody]
+    next_cursor: None = None
+
+
+# -- jobs --------------------------------------------------------------------------------------------------------------
+
+
+class DocumentCountsBody(ResponseBody):
+    """Documents by status: `total` is the sum of the others at every read."""
+
+    total: int
+    queued: int
+    running: int
+    ready: int
+    unchanged: int
+    failed: int
+    canceled: int
+
+
+class ChunkCountsBody(ResponseBody):
+    """Chunks; `total` are those that this job made visible."""
+
+    total: int
+    embedded: int
+    reused: int
+    deleted: int
+
+
+class BatchCountsBody(ResponseBody):
+    """Embed batches."""
+
+    total: int
+    done: int
+
+
+class CountsBody(ResponseBody):
+    """What became of a job's documents; every number is counted, none estimated."""
+
+    documents: DocumentCountsBody
+    chunks: ChunkCountsBody
+    batches: BatchCountsBody
+    running_counted: bool = Field(
+        default=True,
+        exclude_if=lambda counted: counted is True,
+        description="False, and only then present, in a job with very many open documents: `running` is 0 and all "
+        "of them stand under `queued`.",
+    )
+
+
+class JobLinksBody(ResponseBody):
+    """Where to go on."""
+
+    self: str
+    documents: str
+    events: str
+
+
+class JobBody(ResponseBody):
+    """A job."""
+
+    model_config = _example(_JOB)
+
+    id: str
+    object: Literal["job"] = "job"
+    kind: Literal["ingest", "delete", "sync"]
+    status: Literal["queued", "running", "canceling", "succeeded", "partially_succeeded", "failed", "canceled"]
+    collection: str
+    progress: float = Field(ge=0, le=1)
+    counts: CountsBody
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    error: ReasonBody | None
+    properties: dict[str, JsonValue]
+    links: JobLinksBody
+
+
+class JobsBody(ResponseBody):
+    """Some jobs, newest first."""
+
+    model_config = _listing(_JOB)
+
+    object: Literal["list"] = "list"
+    data: list[JobBody]
+    next_cursor: str | None
+
+
+class VerdictBody(ResponseBody):
+    """What would become of one document."""
+
+    id: str
+    would: Would
+    code: str | None
+    detail: str | None
+    size_bytes: int
+    media_type: str | None
+
+
+class DryRunBody(ResponseBody):
+    """What `POST /jobs` would do; nothing was created."""
+
+    model_config = _example(
+        {
+            "valid": True,
+            "documents": [
+                {
+                    "id": "pump-7",
+                    "would": "process",
+                    "code": None,
+                    "detail": None,
+                    "size_bytes": 2113,
+                    "media_type": "text/markdown",
+                }
+            ],
+        }
+    )
+
+    valid: bool = Field(description="True when no document would be rejected.")
+    documents: list[VerdictBody]
+
+
+class RowChunksBody(ResponseBody):
+    """A document's chunks within the job."""
+
+    total: int
+    done: int
+
+
+class RowBody(ResponseBody):
+    """One document in one job."""
+
+    id: str
+    name: str
+    status: RowStatus
+    media_type: str | None
+    size_bytes: int
+    pages: int
+    chunks: RowChunksBody
+    attempts: int
+    error: ReasonBody | None
+    started_at: str | None
+    finished_at: str | None
+
+
+class RowsBody(ResponseBody):
+    """Some documents of a job."""
+
+    model_config = _listing(
+        {
+            "id": "pump-7",
+            "name": "pump-7.md",
+            "status": "ready",
+            "media_type": "text/markdown",
+            "size_bytes": 2113,
+            "pages": 1,
+            "chunks": {"total": 3, "done": 3},
+            "attempts": 1,
+            "error": None,
+            "started_at": "2026-11-22T10:00:00.412Z",
+            "finished_at": "2026-11-22T10:00:01.702Z",
+        }
+    )
+
+    object: Literal["list"] = "list"
+    data: list[RowBody]
+    next_cursor: str | None
+
+
+# -- uploads, collections, documents -----------------------------------------------------------------------------------
+
+
+class UploadBody(ResponseBody):
+    """Where to POST the file: a multipart form of `fields`, then the member `file`."""
+
+    model_config = _example(
+        {
+            "upload_id": "upl_7c2k",
+            "job_id": "job_4kq2m7",
+            "url": "https://uploads.s3.amazonaws.com/",
+            "fields": {"key": "uploads/acme/upl_7c2k", "Content-Type": "application/pdf", "policy": "eyJ..."},
+            "expires_at": "2026-11-22T10:15:00.000Z",
+        }
+    )
+
+    upload_id: str
+    job_id: str | None = Field(description="Null with `start: false`.")
+    url: str
+    fields: dict[str, str]
+    expires_at: str
+
+
+class CollectionBody(ResponseBody):
+    """A collection and what is visible in it."""
+
+    model_config = _example(_COLLECTION)
+
+    name: str
+    description: str
+    options: dict[str, JsonValue]
+    documents: int
+    chunks: int
+    created_at: str
+
+
+class CollectionsBody(ResponseBody):
+    """Some collections, by name."""
+
+    model_config = _listing(_COLLECTION)
+
+    object: Literal["list"] = "list"
+    data: list[CollectionBody]
+    next_cursor: str | None
+
+
+class DocumentBody(ResponseBody):
+    """A document; pages, chunks, size and hash are those of the visible version when there is one."""
+
+    model_config = _example(_DOCUMENT)
+
+    id: str
+    key: str = Field(description="Stands for the id in paths, whatever characters the id has.")
+    name: str
+    status: str
+    visible: bool
+    pages: int
+    chunks: int
+    size_bytes: int
+    content_sha256: str | None
+    metadata: Metadata | None = Field(description="Null in lists.")
+    updated_at: str
+    job_id: str
+
+
+class DocumentsBody(ResponseBody):
+    """Some documents of a collection."""
+
+    model_config = _listing(_DOCUMENT | {"metadata": None})
+
+    object: Literal["list"] = "list"
+    data: list[DocumentBody]
+    next_cursor: str | None
+
+
+class PageBody(ResponseBody):
+    """A page's text."""
+
+    number: int
+    text: str
+
+
+class ContentBody(ResponseBody):
+    """A document's text: its pages joined by one newline."""
+
+    model_config = _example({"text": "Pump 7\nOpen the valve.", "pages": [{"number": 1, "text": "Pump 7"}]})
+
+    text: str
+    pages: list[PageBody]
+
+
+class ChunkBody(ResponseBody):
+    """A chunk; offsets are characters into the document's text, end exclusive."""
+
+    chunk: int = Field(description="Counts from 0 within the document.")
+    text: str
+    page_first: int
+    page_last: int
+    char_start: int
+    char_end: int
+    tokens: int
+
+
+class ChunksBody(ResponseBody):
+    """Some chunks of a document, in order."""
+
+    model_config = _listing(_PASSAGE | {"chunk": 7, "text": "Open the inlet valve.", "tokens": 6})
+
+    object: Literal["list"] = "list"
+    data: list[ChunkBody]
+    next_cursor: str | None
+
+
+# -- search and health -------------------------------------------------------------------------------------------------
+
+
+class HitBody(ResponseBody):
+    """A chunk that was found; scores compare within one answer only."""
+
+    score: float
+    document_id: str
+    name: str
+    chunk: int
+    page_first: int
+    page_last: int
+    char_start: int
+    char_end: int
+    text: str
+    metadata: Metadata
+
+
+class HitsBody(ResponseBody):
+    """What was found, best first."""
+
+    model_config = _example(
+        {
+            "object": "list",
+            "data": [
+                _PASSAGE
+                | {
+                    "score": 0.0325,
+                    "document_id": "pump-7",
+                    "name": "pump-7.md",
+                    "chunk": 7,
+                    "text": "Open the inlet valve.",
+                    "metadata": {"plant": "north"},
+                }
+            ],
+            "took_ms": 41,
+        }
+    )
+
+    object: Literal["list"] = "list"
+    data: list[HitBody]
+    took_ms: int
+
+
+class HealthBody(ResponseBody):
+    """Is the service up?"""
+
+    model_config = _example({"status": "ok", "version": "0.1.0"})
+
+    status: Literal["ok", "down"]
+    version: str
+    dependencies: dict[str, Literal["up", "down"]] | None = Field(
+        default=None, exclude_if=lambda found: found is None, description="With `check=dependencies` only."
+    )

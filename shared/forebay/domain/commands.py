@@ -1,0 +1,66 @@
+"""What travels on the queues: ids, a version and the run; never content. Unknown versions are retried, not dropped."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from forebay.domain.document import Collection, DocumentKey, JobId, RunId, TenantId
+
+
+class _Command(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    queue: ClassVar[str]  # the verb whose function works on it
+    v: Literal[1] = 1
+    tenant: TenantId
+
+
+class _OfDocument(_Command):
+    collection: Collection
+    key: DocumentKey
+
+
+class ExtractDocument(_OfDocument):
+    """Read the document's source and cut it into chunks."""
+
+    queue: ClassVar[str] = "extract"
+    type: Literal["ExtractDocument"] = "ExtractDocument"
+    run: RunId
+
+
+class EmbedChunks(_OfDocument):
+    """Embed one batch of chunks and write it to the index, invisible."""
+
+    queue: ClassVar[str] = "embed"
+    type: Literal["EmbedChunks"] = "EmbedChunks"
+    run: RunId
+    batch: int = Field(ge=0)
+
+
+class PublishDocument(_OfDocument):
+    """All batches are written: make the run visible as soon as the index shows all of its chunks."""
+
+    queue: ClassVar[str] = "embed"
+    type: Literal["PublishDocument"] = "PublishDocument"
+    run: RunId
+    tries: int = Field(default=0, ge=0)  # how often the index was asked in vain
+
+
+class ExpandJob(_Command):
+    """Accept the documents of a job that is too large for one transaction; resumable."""
+
+    queue: ClassVar[str] = "control"
+    type: Literal["ExpandJob"] = "ExpandJob"
+    job: JobId
+
+
+class PurgeDocument(_OfDocument):
+    """Remove what dead runs of the document left behind."""
+
+    queue: ClassVar[str] = "control"
+    type: Literal["PurgeDocument"] = "PurgeDocument"
+
+
+Command = ExtractDocument | EmbedChunks | PublishDocument | ExpandJob | PurgeDocument
+
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])

@@ -1,0 +1,163 @@
+"""Where everything is kept: record keys and object keys, built from typed ids only.
+
+    T#<tenant>#C#<collection>#<h>   D#<key>          a document           h = 16 write shards by hash of the key
+    T#<tenant>#C#<collection>#<h>   COUNT            visible documents and chunks of this shard
+    T#<tenant>                      COL#<name>       a collection
+    JOB#<job>                       META             a job
+    JOB#<job>#<shard>               COUNT            exact counts of the shard's rows
+    JOB#<job>#<shard>               R#<key>          a job's row: one document in one job
+    EVENT#<id>                      EVENT            something to be told
+    UPLOAD#<id>                     UPLOAD           a presigned upload
+    KEY#<id>                        KEY              an API key
+
+    sources/<run>           inline content of a run           (data bucket; expires)
+    requests/<job>.json     a request too large for one transaction  (data bucket; expires)
+    runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
+    uploads/<tenant>/<upload>           presigned uploads     (uploads bucket; expires)
+    inbox/<tenant>/<collection>/<path>  files put by hand     (uploads bucket)
+"""
+
+import base64
+import hashlib
+from typing import Final
+
+from forebay.domain.document import Collection, DocumentId, DocumentKey, JobId, RunId, TenantId
+from forebay.domain.records import Key
+
+DOCUMENT_SHARDS: Final = 16  # per collection
+DUE_SHARDS: Final = 8
+ROWS_PER_SHARD: Final = 200  # of a job
+JOB_SHARDS_MOST: Final = 64
+
+
+def _digest(*parts: str) -> bytes:
+    return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+def _name(prefix: str, *parts: str) -> str:
+    return prefix + base64.b32encode(_digest(*parts)[:16]).decode().rstrip("=").lower()
+
+
+def document_key(tenant: TenantId, collection: Collection, document_id: DocumentId) -> DocumentKey:
+    """The document's own key: the same for the same tenant, collection and id, safe in paths."""
+    return DocumentKey(_name("doc_", tenant, collection, document_id))
+
+
+def job_id_for(tenant: TenantId, *idempotency: str) -> JobId:
+    """The job that this idempotency key always means."""
+    return JobId(_name("job_", tenant, *idempotency))
+
+
+def run_for(job: JobId, key: DocumentKey) -> RunId:
+    """The run by which `job` takes `key`: the same however often the request is repeated."""
+    return RunId(_name("run_", job, key))
+
+
+def event_id(job: JobId, event_type: str) -> str:
+    """The id under which this event of this job is always told."""
+    return _name("evt_", job, event_type)
+
+
+def document_shard(key: DocumentKey) -> int:
+    """Which of the collection's shards holds the document."""
+    return _digest(key)[0] % DOCUMENT_SHARDS
+
+
+def job_shards(total: int) -> int:
+    """How many shards a job of `total` documents has."""
+    return 1 if total <= ROWS_PER_SHARD else min(JOB_SHARDS_MOST, -(-total // ROWS_PER_SHARD))
+
+
+def job_shard(key: DocumentKey, shards: int) -> int:
+    """Which of the job's shards holds the document's row."""
+    return int.from_bytes(_digest(key)[1:5]) % shards
+
+
+def due_shard(name: str) -> str:
+    """The partition of the due index for the record of this name."""
+    return f"DUE#{_digest(name)[5] % DUE_SHARDS}"
+
+
+def documents(tenant: TenantId, collection: Collection, shard: int) -> str:
+    """The partition of a collection's shard."""
+    return f"T#{tenant}#C#{collection}#{shard}"
+
+
+def document(tenant: TenantId, collection: Collection, key: DocumentKey) -> Key:
+    """A document's record."""
+    return Key(documents(tenant, collection, document_shard(key)), f"D#{key}")
+
+
+def collection_count(tenant: TenantId, collection: Collection, shard: int) -> Key:
+    """What is visible in one shard of a collection."""
+    return Key(documents(tenant, collection, shard), "COUNT")
+
+
+def collections(tenant: TenantId) -> str:
+    """The partition of a tenant's collections."""
+    return f"T#{tenant}"
+
+
+def collection(tenant: TenantId, name: Collection) -> Key:
+    """A collection's record."""
+    return Key(collections(tenant), f"COL#{name}")
+
+
+def job(job_id: JobId) -> Key:
+    """A job's record."""
+    return Key(f"JOB#{job_id}", "META")
+
+
+def job_rows(job_id: JobId, shard: int) -> str:
+    """The partition of a job's shard."""
+    return f"JOB#{job_id}#{shard}"
+
+
+def counter(job_id: JobId, shard: int) -> Key:
+    """The counts of a job's shard."""
+    return Key(job_rows(job_id, shard), "COUNT")
+
+
+def row(job_id: JobId, shard: int, key: DocumentKey) -> Key:
+    """A document's row in a job."""
+    return Key(job_rows(job_id, shard), f"R#{key}")
+
+
+def event(id_: str) -> Key:
+    """An event's record."""
+    return Key(f"EVENT#{id_}", "EVENT")
+
+
+def upload(id_: str) -> Key:
+    """A presigned upload's record."""
+    return Key(f"UPLOAD#{id_}", "UPLOAD")
+
+
+def api_key(id_: str) -> Key:
+    """An API key's record."""
+    return Key(f"KEY#{id_}", "KEY")
+
+
+def source_object(run: RunId) -> str:
+    """Object key of a run's inline content."""
+    return f"sources/{run}"
+
+
+def request_object(job_id: JobId) -> str:
+    """Object key of a request that is expanded in the background."""
+    return f"requests/{job_id}.json"
+
+
+def run_objects(run: RunId) -> str:
+    """Object key prefix of everything that a run wrote."""
+    return f"runs/{run}/"
+
+
+def batch_object(run: RunId, attempt: str, batch: int) -> str:
+    """Object key of one batch of pages and chunks."""
+    return f"{run_objects(run)}{attempt}/{batch:06d}.json"
+
+
+def upload_object(tenant: TenantId, upload_id: str) -> str:
+    """Object key of a presigned upload."""
+    return f"uploads/{tenant}/{upload_id}"

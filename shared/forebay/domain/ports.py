@@ -1,0 +1,194 @@
+"""The ports: how the use cases see the outside. Each docstring is a contract; each promise has a conformance test."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from forebay.domain.commands import Command
+from forebay.domain.document import Hit, IndexedChunk, ObjectRef, Page, RunId, SearchScope
+from forebay.domain.events import Event
+from forebay.domain.records import Key, Query, Record, RecordPage, Refused, Write
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """A document being read: its type by content, and its pages as they come."""
+
+    media_type: str  # by content first, by name and declaration where the content cannot tell
+    pages: Iterator[Page]  # in order; raises DocumentError when reading fails on the way
+
+
+class TextExtractor(Protocol):
+    """Reads the text of a file of any supported type, whatever the file does to its reader."""
+
+    def extract(
+        self, content: Path, *, declared_media_type: str | None, name: str | None, wall_seconds: float
+    ) -> AbstractContextManager[Extraction]:
+        """Open `content` for reading; leaving the context ends everything it started.
+
+        Raises DocumentError, on entry or from `pages`: empty_document, unsupported_type, encrypted, corrupt,
+        too_large, too_complex. A hostile file never takes the caller down, reads its environment, writes a file or
+        outlives `wall_seconds`.
+        """
+        ...
+
+
+class Tokenizer(Protocol):
+    """The embedding model's own tokenizer, for counting."""
+
+    max_tokens: int  # content tokens that the model takes in, without special tokens
+    fingerprint: str  # of the model that this tokenizer belongs to; equals the Embedder's
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Content tokens of each text; never truncated."""
+        ...
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Character span (start, end exclusive) of each content token of `text`, in order."""
+        ...
+
+
+class Embedder(Protocol):
+    """Turns texts into unit vectors; a text's vector does not depend on the texts beside it."""
+
+    dimension: int
+    fingerprint: str  # changes whenever a vector could: model, quantisation, pooling
+
+    def embed(self, texts: Sequence[str]) -> list[Sequence[float]]:
+        """One vector of length 1 per text, in order. Text past the model's limit is ignored."""
+        ...
+
+
+class VectorIndex(Protocol):
+    """The search index. Never the source of truth: it may show written chunks late, and it may show chunks of dead runs."""
+
+    def put(self, chunks: Sequence[IndexedChunk]) -> None:
+        """Write chunks, any number; writing a chunk again (same run and number) replaces it with equal data.
+
+        When it returns, every chunk is accepted; when it raises, some may be. Raises DocumentError `index_rejected`
+        for a chunk that can never be accepted, TransientError when the index is down, throttling or ambiguous.
+        """
+        ...
+
+    def count(self, run: RunId) -> int:
+        """How many chunks of `run` a search can see now (writes become visible within the refresh interval)."""
+        ...
+
+    def remove(self, run: RunId, chunks: int) -> None:
+        """Remove chunks 0..`chunks`-1 of `run`; absent ones do not matter. Raises TransientError."""
+        ...
+
+    def search_vector(self, scope: SearchScope, vector: Sequence[float], limit: int) -> list[Hit]:
+        """The nearest chunks by inner product, best first."""
+        ...
+
+    def search_text(self, scope: SearchScope, query: str, limit: int) -> list[Hit]:
+        """The best chunks by BM25 on their text, best first; any words of `query` may match; query syntax is inert."""
+        ...
+
+    def ready(self) -> bool:
+        """Does the index answer? Never raises."""
+        ...
+
+
+class RecordStore(Protocol):
+    """The table: strongly consistent reads, conditional writes, all-or-nothing transactions.
+
+    Every method raises TransientError when the store is unreachable, throttled, or stays in conflict.
+    """
+
+    def get(self, key: Key) -> Record | None:
+        """The record as of now (strongly consistent), None when there is none."""
+        ...
+
+    def get_many(self, keys: Sequence[Key]) -> Mapping[Key, Record]:
+        """The records that exist among `keys` (any number, duplicates allowed), each strongly consistent."""
+        ...
+
+    def write(self, write: Write) -> Record | Refused:
+        """Do one write; the record after it (empty after a Delete), or Refused."""
+        ...
+
+    def transact(self, writes: Sequence[Write]) -> Refused | None:
+        """Do all writes (1..100, distinct keys) or none. None means done; Refused names the writes whose own
+        conditions failed. Conflicts with other transactions are retried within, not reported."""
+        ...
+
+    def query(self, query: Query) -> RecordPage:
+        """One page of a partition in sort order. TABLE is consistent; DUE and JOBS may lag."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PresignedPost:
+    """Where to POST the form, and the fields to send before the `file` field."""
+
+    url: str
+    fields: Mapping[str, str]
+
+
+class ObjectStore(Protocol):
+    """Buckets of objects. `data_bucket` is ours alone; `uploads_bucket` is where users put files (versioned).
+
+    Every method raises TransientError when the store is unreachable, and DocumentError `source_forbidden` where
+    access to another bucket is denied.
+    """
+
+    data_bucket: str
+    uploads_bucket: str
+
+    def put(self, key: str, content: bytes) -> ObjectRef:
+        """Write an object of the data bucket whole, replacing any."""
+        ...
+
+    def get(self, key: str) -> bytes | None:
+        """An object of the data bucket, None when there is none."""
+        ...
+
+    def head(self, bucket: str, key: str) -> ObjectRef | None:
+        """The object's current version, with its user metadata; None when there is none."""
+        ...
+
+    def download(self, ref: ObjectRef, to: Path) -> bool:
+        """Stream that very version into the file; False when it is gone."""
+        ...
+
+    def delete_prefix(self, prefix: str) -> None:
+        """Delete every object of the data bucket whose key starts with `prefix`; none does not matter."""
+        ...
+
+    def delete_upload(self, key: str) -> None:
+        """Delete an object of the uploads bucket with all of its versions; none does not matter."""
+        ...
+
+    def presign_post(self, key: str, *, size_bytes: int, media_type: str, expires_seconds: int) -> PresignedPost:
+        """A form by which anyone may put exactly this key, at most this size and this type, until it expires."""
+        ...
+
+
+class CommandQueues(Protocol):
+    """The queues between functions: at least once, in any order."""
+
+    def send(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
+        """Send each command to the queue of its verb. When it returns, all are accepted; when it raises
+        TransientError, some may be."""
+        ...
+
+    def offer(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
+        """Send if it can be done now. Never raises for an unreachable queue: whatever is offered is recorded as due
+        already, and sweep sends it again."""
+        ...
+
+    def backlog(self, verb: str) -> int:
+        """About how many messages wait in the verb's queue."""
+        ...
+
+
+class EventBus(Protocol):
+    """Where subscribers listen: at least once, in any order."""
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Put each event on the bus; raises TransientError unless every entry was accepted."""
+        ...

@@ -1,0 +1,103 @@
+"""What a caller asks for, whatever the dialect: the arguments of `submit`, `request_upload` and `search`."""
+
+from dataclasses import dataclass, field
+
+from forebay.domain.document import Collection, Metadata, MetadataFilter, TenantId
+from forebay.domain.stored_document import Options
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """The document is this text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BytesSource:
+    """The document is these bytes."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectSource:
+    """The document is the current version of this object."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSource:
+    """The document is what was put at this upload (made with `start: false`)."""
+
+    upload_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class BadSource:
+    """The document can never be valid; it ends failed with this code."""
+
+    code: str
+    message: str
+
+
+Source = TextSource | BytesSource | ObjectSource | UploadSource | BadSource
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentRequest:
+    """One document of a request."""
+
+    id: str | None
+    name: str
+    media_type: str
+    source: Source
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitJob:
+    """A request to ingest documents."""
+
+    tenant: TenantId
+    collection: Collection
+    documents: tuple[DocumentRequest, ...]
+    options: Options = field(default_factory=Options)
+    priority: str = "bulk"
+    callbacks: str = "[]"  # JSON
+    properties: str = "{}"  # JSON
+    idempotency_key: str | None = None
+    request_sha256: str = ""
+    dialect: str = "native"
+
+
+@dataclass(frozen=True, slots=True)
+class RequestUpload:
+    """A request for a presigned form."""
+
+    tenant: TenantId
+    collection: Collection
+    name: str
+    size_bytes: int
+    media_type: str = ""
+    start: bool = True  # its arrival starts a job; else it waits to be named in one
+    document_id: str | None = None
+    metadata: Metadata = field(default_factory=dict)
+    options: Options = field(default_factory=Options)
+    callbacks: str = "[]"
+    priority: str = "bulk"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRequest:
+    """A question to a collection."""
+
+    tenant: TenantId
+    collection: Collection
+    query: str
+    limit: int = 10
+    mode: str = "hybrid"  # hybrid | vector | text
+    filters: tuple[MetadataFilter, ...] = ()
+    document_ids: tuple[str, ...] | None = None

@@ -1,0 +1,1 @@
+"""AWS event shapes in, use cases out."""

@@ -1,0 +1,154 @@
+"""HTTP requests in, use cases out: route, authenticate, validate, answer; the one place that catches errors.
+
+gateway event → Incoming → endpoint (404, 405) → principal (401, 403) → body (400, 413) → Powertools' resolver
+(422) → the dialect's route → one use case → response; anything raised on the way → Failure → the dialect's words
+"""
+
+import functools
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from forebay.dialects import DIALECTS
+from forebay.dialects.dialect import Call, Dialect, Endpoint, Function
+from forebay.domain.errors import CallerError, Problem
+from forebay.entrypoints.health import dependencies
+from forebay.entrypoints.http_errors import MethodNotAllowed, failure_of
+from forebay.entrypoints.http_requests import Incoming, credential, event_for, incoming, parse_json
+from forebay.entrypoints.openapi import DOCUMENTATION, describe, register
+from forebay.service.authenticate import Principal, authenticate
+from forebay.service.engine import Engine
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[Mapping[str, object], LambdaContext], dict[str, object]]
+
+_SERVER_ERROR: Final = 500
+_EVERY_ANSWER: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+
+def http_handler(function: Function, build_engine: Callable[[], Engine]) -> Handler:
+    """The Lambda handler of `function`. The engine is built now, in the function's init phase."""
+    return _Site(function, build_engine(), DIALECTS).handle
+
+
+class _Site:
+    """All endpoints of all dialects, of which this function answers its own."""
+
+    def __init__(self, function: Function, engine: Engine, dialects: Sequence[Dialect]) -> None:
+        self._function = function
+        self._engine = engine
+        self._owned = [(endpoint, dialect) for dialect in dialects for endpoint in dialect.endpoints]
+        self._owned += [(endpoint, dialects[0]) for endpoint in DOCUMENTATION]
+        self._default = dialects[0]
+        self._app = APIGatewayHttpResolver(
+            enable_validation=True,
+            response_validation_error_http_code=_SERVER_ERROR,
+            json_body_deserializer=parse_json,  # type: ignore[arg-type]  # any JSON value is right
+        )
+        self._app.exception_handler(Exception)(_raise)
+        register(self._app, [endpoint for endpoint, _ in self._owned])
+        self._describe = functools.cache(functools.partial(describe, self._app, self._owned))
+
+    def handle(self, event: Mapping[str, object], context: LambdaContext) -> dict[str, object]:
+        """Answer one gateway event; never raises."""
+        begun = time.monotonic()
+        request = incoming(event)
+        try:
+            endpoint = self._find(request)
+            call = self._admit(request, endpoint, _timed(self._engine, context))
+            self._app.append_context(call=call)  # type: ignore[no-untyped-call]
+            answer: dict[str, object] = self._app.resolve(event_for(request, endpoint), context)
+        except Exception as error:  # noqa: BLE001 - the only one: everything below raises
+            answer = self._refuse(request, error)
+        headers = answer.get("headers")
+        answer["headers"] = {
+            **_EVERY_ANSWER,
+            "X-Request-Id": request.request_id,
+            **(headers if isinstance(headers, Mapping) else {}),
+        }
+        if request.method == "HEAD":
+            answer |= {"body": "", "isBase64Encoded": False}
+        milliseconds = round((time.monotonic() - begun) * 1_000)
+        log.info(
+            "request answered",
+            extra={
+                "method": request.method,
+                "path": request.path[:500],
+                "status": answer["statusCode"],
+                "milliseconds": milliseconds,
+                "request_id": request.request_id,
+            },
+        )
+        return answer
+
+    # -- the way in ----------------------------------------------------------------------------------------------------
+
+    def _find(self, request: Incoming) -> Endpoint:
+        """The endpoint asked for. Raises CallerError not_found, method_not_allowed."""
+        here = [endpoint for endpoint, _ in self._owned if endpoint.pattern.fullmatch(request.path)]
+        if not here:
+            raise CallerError("not_found", "There is no such path; see GET /openapi.json.")
+        wanted = "GET" if request.method == "HEAD" else request.method
+        for endpoint in here:
+            if endpoint.method == wanted:
+                if self._function in endpoint.functions:
+                    return endpoint
+                raise CallerError("not_found", "Another function answers this path.")
+        allowed = {endpoint.method for endpoint in here}
+        raise MethodNotAllowed(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
+
+    def _admit(self, request: Incoming, endpoint: Endpoint, engine: Engine) -> Call:
+        """Who is asking, and may they? Raises CallerError unauthenticated, forbidden, invalid_request."""
+        principal: Principal | None = None
+        if endpoint.scope is not None:
+            principal = authenticate(engine, credential(request.headers))
+            if not principal.may(endpoint.scope):
+                raise CallerError("forbidden", f"The key lacks the scope `{endpoint.scope}`.")
+        query = request.event.get("queryStringParameters")
+        unknown = sorted(set(query) - endpoint.query) if isinstance(query, Mapping) else []
+        if unknown:
+            problems = tuple(
+                Problem(("query", name), "this parameter is not known", "extra_forbidden") for name in unknown
+            )
+            raise CallerError("invalid_request", "Unknown query parameters.", problems=problems)
+        return Call(
+            engine=engine,
+            principal=principal,
+            request_id=request.request_id,
+            dependencies=functools.partial(dependencies, engine, self._function),
+            document=self._describe,
+        )
+
+    # -- the way out ---------------------------------------------------------------------------------------------------
+
+    def _refuse(self, request: Incoming, error: Exception) -> dict[str, object]:
+        """The failure in the words of the dialect that owns the path."""
+        failure = failure_of(error, request.request_id)
+        if failure.kind.code == "internal_error":
+            log.error("request failed", exc_info=error, extra={"request_id": request.request_id})
+        elif failure.kind.status >= _SERVER_ERROR:
+            log.warning("request not served", exc_info=error, extra={"request_id": request.request_id})
+        owners = (dialect for endpoint, dialect in self._owned if endpoint.pattern.fullmatch(request.path))
+        response = next(owners, self._default).render_error(failure)
+        return {
+            "statusCode": response.status_code,
+            "headers": {"Content-Type": response.content_type, **response.headers},
+            "body": response.body,
+            "isBase64Encoded": False,
+        }
+
+
+def _timed(engine: Engine, context: LambdaContext) -> Engine:
+    """The engine, knowing how long this invocation may still take."""
+    return replace(engine, remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1_000)
+
+
+def _raise(error: Exception) -> Response[str]:
+    """Let the resolver hand every exception to `handle` instead of rendering some itself."""
+    raise error

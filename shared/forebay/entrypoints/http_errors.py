@@ -1,0 +1,100 @@
+"""Any exception as a Failure: what the caller may know of it, and the headers that go with it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+
+from forebay.dialects.dialect import Failure
+from forebay.domain.errors import CATALOGUE, CallerError, DocumentError, ErrorKind, Problem, Superseded, TransientError
+
+RETRY_SECONDS: Final = 2
+_PROBLEMS_MOST: Final = 1_000
+_TEXT_MOST: Final = 200
+_SAID: Final[Mapping[str, str]] = {
+    "extra_forbidden": "this member is not known",
+    "missing": "this member is required",
+}
+
+
+class MethodNotAllowed(CallerError):
+    """The path exists; `allowed` are its methods."""
+
+    def __init__(self, allowed: Sequence[str]) -> None:
+        super().__init__("method_not_allowed", f"Allowed: {', '.join(allowed)}.")
+        self.allowed = allowed
+
+
+def failure_of(error: Exception, request_id: str) -> Failure:
+    """What to tell the caller. Anything outside the error tree is `internal_error`, without a word of its inside."""
+    match error:
+        case RequestValidationError():
+            return _invalid(problems_of(error), request_id)
+        case CallerError():
+            shown = tuple(_clean(problem) for problem in error.problems[:_PROBLEMS_MOST])
+            return Failure(error.kind, error.message[:500], request_id, shown, _headers(error))
+        case DocumentError():
+            return Failure(_as_request(error.kind), error.message, request_id)
+        case TransientError() | Superseded():
+            kind = CATALOGUE["unavailable"]
+            return Failure(kind, kind.title, request_id, headers={"Retry-After": str(RETRY_SECONDS)})
+        case _:
+            kind = CATALOGUE["internal_error"]
+            return Failure(kind, kind.title, request_id)
+
+
+def problems_of(error: RequestValidationError) -> tuple[Problem, ...]:
+    """The members that do not fit, by the names that the caller knows."""
+    return tuple(_problem(each) for each in error.errors())
+
+
+def _invalid(problems: tuple[Problem, ...], request_id: str) -> Failure:
+    kind = CATALOGUE["invalid_request"]
+    shown = problems[:_PROBLEMS_MOST]
+    return Failure(kind, f"{len(problems)} member(s) of the request do not fit.", request_id, shown)
+
+
+def _problem(each: Mapping[str, object]) -> Problem:
+    kind = str(each.get("type", ""))
+    given = each.get("loc", ())
+    loc = tuple(given) if isinstance(given, tuple | list) else ()
+    if kind == "unknown_type" and isinstance(each.get("input"), Mapping):
+        loc = (*loc, "type")
+    return _clean(Problem(_plain(loc), _SAID.get(kind, str(each.get("msg", ""))), kind))
+
+
+def _plain(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """The location without what only the models know: tags of unions, the name of a model of query parameters."""
+    if loc[:1] == ("query",) and len(loc) > 2:
+        loc = ("query", *loc[2:])
+    last = len(loc) - 1
+    return tuple(
+        part for at, part in enumerate(loc) if at == last or not (isinstance(part, str) and part.startswith("type="))
+    )
+
+
+def _clean(problem: Problem) -> Problem:
+    """Short, and encodable whatever the caller named its members."""
+    loc = tuple(_short(part) if isinstance(part, str) else part for part in problem.loc)
+    return Problem(loc, _short(problem.msg), problem.type)
+
+
+def _short(text: str) -> str:
+    return text[:_TEXT_MOST].encode("utf-8", "replace").decode()
+
+
+def _as_request(kind: ErrorKind) -> ErrorKind:
+    """A document's error that answers a request: 422 where the catalogue has no status."""
+    if kind.status:
+        return kind
+    return ErrorKind(kind.code, CATALOGUE["invalid_request"].status, kind.stage, kind.retryable, kind.title, kind.hint)
+
+
+def _headers(error: CallerError) -> Mapping[str, str]:
+    if isinstance(error, MethodNotAllowed):
+        return {"Allow": ", ".join(error.allowed)}
+    if error.code == "unauthenticated":
+        return {"WWW-Authenticate": 'Bearer realm="forebay"'}
+    if error.retry_after_seconds:
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {"Retry-After": str(RETRY_SECONDS)} if error.code == "throttled" else {}

@@ -1,0 +1,190 @@
+"""What arrives from the gateway (HTTP API, payload format 2.0), made plain: path, headers, credential, JSON.
+
+Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+"""
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote, unquote
+
+from forebay.dialects.dialect import JSON, Endpoint
+from forebay.domain.errors import CallerError, Problem
+
+BODY_BYTES_MOST: Final = 5_500_000  # a function takes 6 MB in all
+DEPTH_MOST: Final = 64
+_DIGITS_MOST: Final = 40
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One request."""
+
+    method: str  # as the client sent it
+    path: str  # each segment percent-encoded in one canonical way; without the stage
+    headers: Mapping[str, str]  # names in lower case
+    request_id: str
+    event: Mapping[str, object]
+
+
+def incoming(event: Mapping[str, object]) -> Incoming:
+    """The request in a gateway event."""
+    context = _members(event, "requestContext")
+    http = _members(context, "http")
+    given = _members(event, "headers")
+    return Incoming(
+        method=str(http.get("method", "GET")).upper(),
+        path=_canonical(str(event.get("rawPath", "/")), str(context.get("stage", "$default"))),
+        headers={name.lower(): str(value) for name, value in given.items()},
+        request_id=str(context.get("requestId", "")),
+        event=event,
+    )
+
+
+def _members(record: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = record.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _canonical(raw_path: str, stage: str) -> str:
+    """HTTP APIs deliver paths decoded but for `%25`, others encoded: decode once, then encode, and both are one."""
+    path = raw_path if stage == "$default" else raw_path.removeprefix(f"/{stage}") or "/"
+    return "/".join(quote(unquote(segment), safe="~") for segment in path.split("/"))
+
+
+def event_for(request: Incoming, endpoint: Endpoint) -> dict[str, object]:
+    """The event as the resolver gets it: canonical path, the endpoint's method (HEAD is GET), the body as text.
+
+    Raises CallerError: payload_too_large, malformed_json.
+    """
+    context = _members(request.event, "requestContext")
+    http = {**_members(context, "http"), "method": endpoint.method}
+    event = {
+        **request.event,
+        "rawPath": request.path,
+        "requestContext": {**context, "stage": "$default", "http": http},
+        "headers": request.headers,
+    }
+    return event if endpoint.method in ("GET", "DELETE") else event | _body(request, endpoint)
+
+
+def _body(request: Incoming, endpoint: Endpoint) -> dict[str, object]:
+    body = request.event.get("body") or ""
+    encoded = bool(request.event.get("isBase64Encoded"))
+    try:
+        content = base64.b64decode(str(body)) if encoded else str(body).encode()
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise CallerError("malformed_json", "The body is not UTF-8.") from error
+    if len(content) > BODY_BYTES_MOST:
+        raise CallerError("payload_too_large", f"The body has {len(content)} bytes; {BODY_BYTES_MOST} are allowed.")
+    media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if media_type in endpoint.body_types and media_type != JSON:
+        return {}
+    if media_type != JSON and not media_type.endswith("+json"):
+        raise CallerError("malformed_json", f"Content-Type is {media_type[:100]!r}; send application/json.")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CallerError("malformed_json", "The body is not UTF-8.") from error
+    return {"body": text, "isBase64Encoded": False, "headers": {**request.headers, "content-type": JSON}}
+
+
+# -- credentials -------------------------------------------------------------------------------------------------------
+
+
+def credential(headers: Mapping[str, str]) -> str | None:
+    """The key that the request carries; None when it carries no credentials at all.
+
+    `Authorization` comes before `x-api-key`. Raises CallerError unauthenticated for a scheme that nobody knows.
+    """
+    given = headers.get("authorization")
+    if given is None:
+        return headers.get("x-api-key")
+    scheme, _, rest = given.strip().partition(" ")
+    match scheme.lower():
+        case "bearer":
+            return rest.strip()
+        case "basic":
+            return _password(rest.strip())
+        case _:
+            raise CallerError("unauthenticated", "Authorization must be Bearer or Basic.")
+
+
+def _password(encoded: str) -> str:
+    try:
+        _, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise CallerError("unauthenticated", "The Basic credentials are not base64 of user:password.") from error
+    return password
+
+
+# -- JSON --------------------------------------------------------------------------------------------------------------
+
+
+def parse_json(body: str) -> object:
+    """The body as JSON whose every value all parts of the system can hold.
+
+    Raises CallerError: malformed_json; invalid_request for what is JSON to some parsers, or too much for others:
+    NaN and infinities, huge numbers, deep nesting, lone surrogates.
+    """
+    try:
+        parsed: object = json.loads(body, parse_constant=_constant, parse_int=_int, parse_float=_float)
+    except json.JSONDecodeError as error:
+        at = f"line {error.lineno}, column {error.colno}"
+        raise CallerError("malformed_json", f"The body is not JSON: {error.msg} at {at}.") from error
+    except RecursionError as error:
+        raise _unfit("nested too deeply", "too_deep") from error
+    _check_depth(parsed)
+    if _SURROGATE.search(body):
+        _check_surrogates(parsed)
+    # A tuple at the top: Powertools takes the first member of a list where the model is no list.
+    return tuple(parsed) if isinstance(parsed, list) else parsed
+
+
+def _unfit(message: str, kind: str) -> CallerError:
+    return CallerError("invalid_request", problems=(Problem(("body",), message, kind),))
+
+
+def _constant(name: str) -> float:
+    raise _unfit(f"{name} is not a JSON number", "finite_number")
+
+
+def _int(digits: str) -> int:
+    if len(digits) > _DIGITS_MOST:
+        raise _unfit(f"a number has more than {_DIGITS_MOST} digits", "number_too_large")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise _unfit("a number is too large", "number_too_large")
+    return value
+
+
+def _check_depth(parsed: object) -> None:
+    level = [parsed]
+    for _ in range(DEPTH_MOST + 1):
+        level = [member for value in level for member in _children(value)]
+        if not level:
+            return
+    raise _unfit(f"nested more than {DEPTH_MOST} levels deep", "too_deep")
+
+
+def _children(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return [member for member in value.values() if isinstance(member, dict | list)]
+    return [member for member in value if isinstance(member, dict | list)] if isinstance(value, list) else []
+
+
+def _check_surrogates(parsed: object) -> None:
+    try:
+        json.dumps(parsed, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise _unfit("a string holds half of a surrogate pair", "string_unicode") from error

@@ -1,0 +1,72 @@
+"""What every use case is given: the ports, a clock, ids and the policy. Filled in by `bootstrap`, by hand in tests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from forebay.domain.document import TenantId
+from forebay.domain.ports import (
+    CommandQueues,
+    Embedder,
+    EventBus,
+    ObjectStore,
+    RecordStore,
+    TextExtractor,
+    Tokenizer,
+    VectorIndex,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds; parameters of the template, short on a laptop."""
+
+    redrive: int = 1_200  # after which sweep sends a document's message again; doubled each time
+    job_check: int = 900  # after which sweep looks whether a job has ended unnoticed
+    grace: int = 1_020  # after a fence moved, until nobody with the old run can be alive: function timeout + 120
+    event_retry: int = 60
+    publish_retry: int = 2  # about the index's refresh interval
+    upload_expiry: int = 900  # of a presigned form
+    upload_unused_expiry: int = 86_400  # of an upload that waits to be named
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of requests and documents; docs/limits.md."""
+
+    documents_per_request: int = 1_000
+    metadata_bytes: int = 16_384
+    file_bytes: int = 200_000_000
+    chunks: int = 100_000
+    attempts: int = 8  # claims of one run before it ends as poison
+    list_most: int = 100
+    answer_bytes: int = 4_500_000  # of a content answer
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator decides."""
+
+    times: Times = field(default_factory=Times)
+    limits: Limits = field(default_factory=Limits)
+    anonymous_tenant: TenantId | None = None
+    allowed_buckets: frozenset[str] = frozenset()  # s3 sources; "tenant:bucket" or "*:bucket"
+    private_callbacks: bool = False  # webhooks may be http and on private networks
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The ports by name. A function is given only those that it needs; touching another is a bug that says so."""
+
+    records: RecordStore
+    objects: ObjectStore
+    queues: CommandQueues
+    bus: EventBus
+    index: VectorIndex
+    extractor: TextExtractor
+    tokenizer: Tokenizer
+    embedder: Embedder
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]  # lower-case letters and digits, unique
+    remaining_seconds: Callable[[], float]  # of this invocation
+    policy: Policy = field(default_factory=Policy)

@@ -1,0 +1,100 @@
+"""PurgeDocument: remove what dead runs of a document left in the index and in the object store.
+
+A deletion is purged twice: at once, so that its job can promise that nothing is left, and after the grace period,
+when no worker that held a dead run can still be alive to write for it. The tombstone is final only then.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+from forebay.domain import keys
+from forebay.domain.commands import PurgeDocument
+from forebay.domain.document import RunId
+from forebay.domain.job import Counts
+from forebay.domain.records import Is, Refused, Update
+from forebay.domain.stored_document import DeadRun, Document, document_of
+from forebay.domain.times import instant, stamp
+from forebay.domain.transitions import WORKING, DocumentState, RowState
+from forebay.service.due import due_after_grace
+from forebay.service.engine import Engine
+from forebay.service.finish import finish
+from forebay.service.remove import purge_command
+from forebay.service.settle import Outcome, settle
+
+log = logging.getLogger(__name__)
+
+_TOMBSTONE_KEPT = timedelta(days=15)  # longer than any queue keeps a message
+
+
+def purge(engine: Engine, command: PurgeDocument) -> None:
+    """Do the command; any number of times. Raises Superseded, TransientError."""
+    record = engine.records.get(keys.document(command.tenant, command.collection, command.key))
+    if record is None:
+        return
+    document = document_of(record)
+    if document.state is DocumentState.DELETING and not document.purged:
+        _first_purge(engine, document)
+        return
+    if document.state is DocumentState.DELETING:
+        finish(engine, document.job)
+    old = _past_grace(engine, document.dead)
+    _remove(engine, old)
+    _forget(engine, document, old)
+
+
+def _first_purge(engine: Engine, document: Document) -> None:
+    """Empty the index of every dead run, see that it is empty, and let the deletion's job end."""
+    _remove(engine, document.dead)
+    if any(engine.index.count(run) for run in document.dead):
+        engine.queues.offer([purge_command(document)], delay_seconds=engine.policy.times.publish_retry)
+        return
+    outcome = Outcome(DocumentState.DELETING, RowState.READY, Counts(ready=1, deleted=document.chunks))
+    change = Update(
+        document.record_key,
+        set={"purged": True, "updated": stamp(engine.now()), **due_after_grace(engine, document.key)},
+    )
+    settle(engine, document, outcome, change)
+
+
+def _past_grace(engine: Engine, dead: Mapping[RunId, DeadRun]) -> Mapping[RunId, DeadRun]:
+    grace = timedelta(seconds=engine.policy.times.grace)
+    return {run: left for run, left in dead.items() if instant(left.since) + grace <= engine.now()}
+
+
+def _remove(engine: Engine, dead: Mapping[RunId, DeadRun]) -> None:
+    for run, left in dead.items():
+        if left.chunks:
+            engine.index.remove(run, left.chunks)
+        engine.objects.delete_prefix(keys.run_objects(run))
+        if left.origin.startswith("sources/"):
+            engine.objects.delete_prefix(keys.source_object(run))
+        elif left.origin:
+            engine.objects.delete_upload(left.origin)
+
+
+def _forget(engine: Engine, document: Document, removed: Mapping[RunId, DeadRun]) -> None:
+    """Strike the removed runs off; when none is left, the document rests, or the tombstone is final."""
+    left = [run for run in document.dead if run not in removed]
+    changes = Update(document.record_key, remove=tuple(f"dead.{run}" for run in removed))
+    if not left and document.state is DocumentState.DELETING:
+        changes = Update(
+            document.record_key,
+            set={
+                "state": DocumentState.DELETED.value,
+                "updated": stamp(engine.now()),
+                "ttl": int((engine.now() + _TOMBSTONE_KEPT).timestamp()),
+            },
+            remove=(*changes.remove, "due_pk", "due_at"),
+        )
+    elif not left and document.state not in WORKING:
+        changes = Update(document.record_key, remove=(*changes.remove, "due_pk", "due_at"))
+    elif document.state not in WORKING:
+        changes = Update(document.record_key, set=due_after_grace(engine, document.key), remove=changes.remove)
+    if not (changes.set or changes.remove):
+        return
+    fenced = (Is("run", document.run), Is("state", document.state.value))
+    gone = engine.records.write(Update(changes.key, set=changes.set, remove=changes.remove, when=fenced))
+    if isinstance(gone, Refused):
+        return  # it moved on meanwhile: the runs are struck off by the next purge
+    log.info("document purged", extra={"document_key": document.key, "runs": len(removed)})

@@ -1,0 +1,131 @@
+"""Read documents: their state, and the text and chunks of the version that is visible."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from forebay.domain import keys
+from forebay.domain.batches import BATCH_CHUNKS, Batch, unpacked_batch
+from forebay.domain.document import Chunk, Collection, DocumentId, Metadata, TenantId
+from forebay.domain.errors import CallerError, TransientError
+from forebay.domain.job import row_of
+from forebay.domain.records import Record, text
+from forebay.domain.stored_document import Document, Visible, document_of
+from forebay.domain.transitions import DocumentState
+from forebay.service.cursors import read_cursor, write_cursor
+from forebay.service.engine import Engine
+from forebay.service.references import find_document
+from forebay.service.sources import row_metadata
+from forebay.service.walk import walk
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentView:
+    """A document for its readers; `metadata` only where one document was asked for."""
+
+    document: Document
+    status: str
+    metadata: Metadata | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """A page of the visible version."""
+
+    number: int
+    text: str
+
+
+def document_view(engine: Engine, tenant: TenantId, collection: Collection, reference: str) -> DocumentView:
+    """One document by id or key. Raises CallerError not_found, also when it is deleted."""
+    document = _present(engine, tenant, collection, reference)
+    return DocumentView(document, document.state.value, _metadata(engine, document))
+
+
+def document_views(
+    engine: Engine, tenant: TenantId, collection: Collection, limit: int, cursor: str | None, *,
+    prefix: str = "", id_: str | None = None,
+) -> tuple[list[DocumentView], str | None]:  # fmt: skip
+    """A page of the collection's documents, of those whose id starts with `prefix`, or of the one with the id."""
+    if id_ is not None:
+        key = keys.document_key(tenant, collection, DocumentId(id_))
+        record = engine.records.get(keys.document(tenant, collection, key))
+        records, following = ([record] if record is not None and _listed(record, "") else []), None
+    else:
+        shards = [keys.documents(tenant, collection, shard) for shard in range(keys.DOCUMENT_SHARDS)]
+        records, following = walk(engine, shards, "D#", limit, cursor, wanted=lambda r: _listed(r, prefix))
+    documents = [document_of(record) for record in records]
+    return [DocumentView(document, document.state.value) for document in documents], following
+
+
+def _listed(record: Record, prefix: str) -> bool:
+    gone = text(record, "state") in (DocumentState.DELETING, DocumentState.DELETED)
+    return not gone and text(record, "id").startswith(prefix)
+
+
+def document_content(
+    engine: Engine, tenant: TenantId, collection: Collection, reference: str, page_first: int | None, page_last: int | None
+) -> tuple[str, list[PageText]]:  # fmt: skip
+    """The visible version's text, and its pages, or some of them.
+
+    Raises CallerError not_found (also when nothing is visible yet), content_too_large.
+    """
+    document, visible = _visible(engine, tenant, collection, reference)
+    pages: list[PageText] = []
+    size = 0
+    for batch in _batches(engine, visible):
+        for page in batch.pages:
+            if (page_first or 1) <= page.number <= (page_last or page.number):
+                pages.append(PageText(page.number, page.text))
+                size += 2 * len(page.text.encode("utf-8", "replace"))
+        if size > engine.policy.limits.answer_bytes:
+            raise CallerError("content_too_large", f"the text of {document.id} is too large for one answer")
+    return "\n".join(page.text for page in pages), pages
+
+
+def document_chunks(
+    engine: Engine, tenant: TenantId, collection: Collection, reference: str, limit: int, cursor: str | None
+) -> tuple[list[Chunk], str | None]:  # fmt: skip
+    """A page of the visible version's chunks. Raises CallerError not_found, invalid_request."""
+    _, visible = _visible(engine, tenant, collection, reference)
+    first, _ = read_cursor(cursor, max(1, visible.chunks))
+    last = min(first + limit, visible.chunks)
+    chunks: list[Chunk] = []
+    for number in range(first // BATCH_CHUNKS, -(-last // BATCH_CHUNKS)):
+        chunks += [chunk for chunk in _batch(engine, visible, number).chunks if first <= chunk.number < last]
+    return chunks, write_cursor(last, "") if last < visible.chunks else None
+
+
+def _present(engine: Engine, tenant: TenantId, collection: Collection, reference: str) -> Document:
+    document = find_document(engine, tenant, collection, reference)
+    if document is None or document.gone:
+        raise CallerError("not_found", f"there is no document {reference} in {collection}")
+    return document
+
+
+def _visible(engine: Engine, tenant: TenantId, collection: Collection, reference: str) -> tuple[Document, Visible]:
+    document = _present(engine, tenant, collection, reference)
+    if document.visible is None:
+        raise CallerError("not_found", f"document {reference} is {document.state.value}; nothing of it is visible yet")
+    return document, document.visible
+
+
+def _metadata(engine: Engine, document: Document) -> Metadata:
+    stored: Metadata = {}
+    if document.visible is not None:
+        stored = json.loads(_batch(engine, document.visible, 0).metadata)
+    else:
+        record = engine.records.get(document.row_key)
+        stored = json.loads(row_metadata(engine, row_of(record))) if record is not None else {}
+    return stored
+
+
+def _batches(engine: Engine, visible: Visible) -> Iterator[Batch]:
+    return (_batch(engine, visible, number) for number in range(visible.batches))
+
+
+def _batch(engine: Engine, visible: Visible, number: int) -> Batch:
+    content = engine.objects.get(keys.batch_object(visible.run, visible.attempt, number))
+    if content is None:
+        raise TransientError("the document was replaced while it was read; try again")
+    return unpacked_batch(content)

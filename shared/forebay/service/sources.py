@@ -1,0 +1,175 @@
+"""Turn what a caller named as a document's source into a row that a job can hold."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+
+from forebay.domain import keys
+from forebay.domain.document import DocumentId, JobId, ObjectRef
+from forebay.domain.errors import DocumentError
+from forebay.domain.job import Row, metadata_text
+from forebay.domain.records import text
+from forebay.domain.requests import (
+    BadSource,
+    BytesSource,
+    DocumentRequest,
+    ObjectSource,
+    Source,
+    SubmitJob,
+    TextSource,
+    UploadSource,
+)
+from forebay.domain.times import stamp
+from forebay.domain.transitions import RowState
+from forebay.service.engine import Engine
+
+_ROW_METADATA_BYTES = 2_048  # larger metadata goes to the object store
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """Where a document's content is, and what the place says of it."""
+
+    ref: ObjectRef
+    name: str
+    media_type: str
+
+
+def document_name(request: DocumentRequest) -> str:
+    """The name the document goes by where the caller gave none."""
+    if request.name:
+        return request.name
+    return request.source.key.rsplit("/", 1)[-1][:255] if isinstance(request.source, ObjectSource) else ""
+
+
+def document_id(request: DocumentRequest) -> DocumentId:
+    """The caller's id; else the name; else what the content is."""
+    source = request.source
+    given = request.id or document_name(request)
+    if given:
+        return DocumentId(given)
+    if isinstance(source, UploadSource):
+        return DocumentId(source.upload_id)
+    return DocumentId(hashlib.sha256(inline_content(source) or repr(source).encode()).hexdigest())
+
+
+def inline_content(source: Source) -> bytes | None:
+    """The content that came with the request, None where it is elsewhere."""
+    if isinstance(source, TextSource):
+        return source.text.encode()
+    return source.data if isinstance(source, BytesSource) else None
+
+
+def declared_type(document: DocumentRequest) -> str:
+    """The media type that the caller stands for, "" for none."""
+    return document.media_type or ("text/plain" if isinstance(document.source, TextSource) else "")
+
+
+def row_for(engine: Engine, request: SubmitJob, document: DocumentRequest, job: JobId, shards: int) -> Row:
+    """The row of one document: open with a located source, or failed with a code.
+
+    Puts inline content into the object store under a name that only this content has, so doing it again, or for
+    another body under the same idempotency key, harms nothing.
+    """
+    id_ = document_id(document)
+    key = keys.document_key(request.tenant, request.collection, id_)
+    row = Row(
+        job=job,
+        shard=keys.job_shard(key, shards),
+        key=key,
+        document_id=id_,
+        run=keys.run_for(job, key),
+        state=RowState.OPEN,
+        collection=request.collection,
+        name=document_name(document),
+        declared_type=declared_type(document),
+        options=request.options,
+        metadata=metadata_text(document.metadata),
+    )
+    try:
+        content = inline_content(document.source)
+        if content is None:
+            return _with_source(engine, row, locate(engine, request, document.source))
+    except DocumentError as error:
+        return _failed(engine, row, error)
+    name = f"{keys.source_object(row.run)}/{hashlib.sha256(content).hexdigest()[:32]}"
+    return _with_source(engine, row, Located(engine.objects.put(name, content), "", ""))
+
+
+def _with_source(engine: Engine, row: Row, located: Located) -> Row:
+    metadata = row.metadata
+    if len(metadata.encode()) > _ROW_METADATA_BYTES:
+        engine.objects.put(f"{keys.source_object(row.run)}/metadata.json", metadata.encode())
+        metadata = ""
+    return replace(
+        row,
+        source=located.ref,
+        name=row.name or located.name,
+        declared_type=row.declared_type or located.media_type,
+        size_bytes=located.ref.size_bytes,
+        metadata=metadata,
+    )
+
+
+def _failed(engine: Engine, row: Row, error: DocumentError) -> Row:
+    return replace(
+        row,
+        state=RowState.FAILED,
+        error_code=error.code,
+        error_message=error.message,
+        metadata="{}",
+        finished_at=stamp(engine.now()),
+    )
+
+
+def locate(engine: Engine, request: SubmitJob, source: Source) -> Located:
+    """Find content that is elsewhere; nothing is written. Raises DocumentError."""
+    match source:
+        case BadSource(code, message):
+            raise DocumentError(code, message)
+        case ObjectSource(bucket, object_key):
+            return Located(_object(engine, request, bucket, object_key), "", "")
+        case UploadSource(upload_id):
+            return _upload(engine, request, upload_id)
+        case TextSource() | BytesSource():
+            raise TypeError("inline content needs no locating")
+
+
+def _object(engine: Engine, request: SubmitJob, bucket: str, object_key: str) -> ObjectRef:
+    own = (f"inbox/{request.tenant}/", f"uploads/{request.tenant}/")
+    allowed = {f"{request.tenant}:{bucket}", f"*:{bucket}"} & engine.policy.allowed_buckets
+    ours = bucket == engine.objects.uploads_bucket and object_key.startswith(own)
+    if not ours and (not allowed or bucket in (engine.objects.uploads_bucket, engine.objects.data_bucket)):
+        raise DocumentError("source_forbidden", f"bucket {bucket} is not allowed for this tenant")
+    found = engine.objects.head(bucket, object_key)
+    if found is None:
+        raise DocumentError("source_missing", f"s3://{bucket}/{object_key} does not exist")
+    return checked_size(engine, found)
+
+
+def _upload(engine: Engine, request: SubmitJob, upload_id: str) -> Located:
+    record = engine.records.get(keys.upload(upload_id))
+    if record is None or text(record, "tenant") != request.tenant:
+        raise DocumentError("upload_missing", f"there is no upload {upload_id}")
+    if text(record, "job"):
+        raise DocumentError("upload_missing", f"upload {upload_id} starts its own job; make it with start: false")
+    found = engine.objects.head(engine.objects.uploads_bucket, keys.upload_object(request.tenant, upload_id))
+    if found is None:
+        raise DocumentError("upload_missing", f"nothing has been put at upload {upload_id}")
+    return Located(checked_size(engine, found), text(record, "name"), text(record, "declared"))
+
+
+def checked_size(engine: Engine, ref: ObjectRef) -> ObjectRef:
+    """The object, unless it is larger than a document may be."""
+    most = engine.policy.limits.file_bytes
+    if ref.size_bytes > most:
+        raise DocumentError("too_large", f"the file has {ref.size_bytes} bytes; at most {most} are taken")
+    return ref
+
+
+def row_metadata(engine: Engine, row: Row) -> str:
+    """The row's metadata as JSON, from wherever it is kept."""
+    if row.metadata:
+        return row.metadata
+    stored = engine.objects.get(f"{keys.source_object(row.run)}/metadata.json")
+    return stored.decode() if stored is not None else json.dumps({})

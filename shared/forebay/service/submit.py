@@ -1,0 +1,277 @@
+"""Take in a request: one job, its rows, its documents' fences in one transaction; then send one command per document.
+
+The record is the outbox: what was recorded and not sent is sent by `sweep`. A request that does not fit into one
+transaction is put aside whole and expanded in the background by `control`.
+"""
+
+import hashlib
+import json
+import logging
+from base64 import b64decode, b64encode
+from collections import Counter as Tally
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+
+from forebay.domain import keys
+from forebay.domain.commands import ExpandJob, ExtractDocument
+from forebay.domain.document import JobId
+from forebay.domain.errors import CallerError, DocumentError, Problem
+from forebay.domain.fingerprint import inputs_fingerprint
+from forebay.domain.job import Counts, Job, JobKind, Row, job_of, metadata_text
+from forebay.domain.records import Absent, Put, Record, Refused, Value, Write
+from forebay.domain.requests import (
+    BadSource,
+    BytesSource,
+    DocumentRequest,
+    ObjectSource,
+    SubmitJob,
+    TextSource,
+    UploadSource,
+)
+from forebay.domain.stored_document import Options, document_of
+from forebay.domain.times import stamp
+from forebay.domain.transitions import JobState, RowState
+from forebay.service.engine import Engine
+from forebay.service.finish import finish
+from forebay.service.sources import declared_type, document_id, document_name, inline_content, locate, row_for
+from forebay.service.take_over import TooManyWrites, row_record, take_over
+
+log = logging.getLogger(__name__)
+
+INLINE_DOCUMENTS = 25  # more are expanded in the background
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The job, and whether it was there already."""
+
+    job: Job
+    replayed: bool
+
+
+def submit(engine: Engine, request: SubmitJob) -> Submitted:
+    """Create the job. Idempotent with an idempotency key; without one each call is a new job.
+
+    Raises CallerError: idempotency_key_reused, invalid_request (no document can be valid, or two share an id).
+    """
+    _refuse_bad(request)
+    job = _new_job(engine, request)
+    if request.idempotency_key is not None:
+        stored = _stored(engine, request, job.id)
+        if stored is not None:
+            return stored
+    refused: Refused | TooManyWrites | None = TooManyWrites()
+    if len(request.documents) <= INLINE_DOCUMENTS:
+        rows = [row_for(engine, request, document, job.id, job.shards) for document in request.documents]
+        refused = _record(engine, job, rows, request.priority)
+    if isinstance(refused, TooManyWrites):
+        refused = _put_aside(engine, job, request)
+    if refused is not None:
+        stored = _stored(engine, request, job.id)
+        if stored is None:
+            raise CallerError("idempotency_key_reused", "The job could not be created; try again with a new key.")
+        return stored
+    return Submitted(job, replayed=False)
+
+
+def _refuse_bad(request: SubmitJob) -> None:
+    places: dict[str, list[int]] = {}
+    for position, document in enumerate(request.documents):
+        places.setdefault(document_id(document), []).append(position)
+    twice = [
+        Problem(("body", "documents", second, "id"), f"the same id as documents.{first}: {id_}", "duplicate_id")
+        for id_, (first, *others) in places.items()
+        for second in others
+    ]
+    if twice:
+        raise CallerError("invalid_request", "Two documents share an id.", problems=tuple(twice))
+    bad = [(n, d.source) for n, d in enumerate(request.documents) if isinstance(d.source, BadSource)]
+    if len(bad) == len(request.documents):
+        problems = tuple(Problem(("body", "documents", n, "source"), source.message, source.code) for n, source in bad)
+        raise CallerError("invalid_request", "No document of the request can be valid.", problems=problems)
+
+
+def _new_job(engine: Engine, request: SubmitJob) -> Job:
+    given = request.idempotency_key
+    id_ = JobId(f"job_{engine.new_id()}") if given is None else keys.job_id_for(request.tenant, request.dialect, given)
+    return Job(
+        id=id_,
+        tenant=request.tenant,
+        collection=request.collection,
+        kind=JobKind.INGEST,
+        state=JobState.QUEUED,
+        total=len(request.documents),
+        shards=keys.job_shards(len(request.documents)),
+        request_sha256=request.request_sha256,
+        dialect=request.dialect,
+        properties=request.properties,
+        callbacks=request.callbacks,
+        created_at=stamp(engine.now()),
+    )
+
+
+def _stored(engine: Engine, request: SubmitJob, job_id: JobId) -> Submitted | None:
+    record = engine.records.get(keys.job(job_id))
+    if record is None:
+        return None
+    job = job_of(record)
+    if job.request_sha256 != request.request_sha256:
+        raise CallerError("idempotency_key_reused", f"The key belongs to {job.id}, which had another body.")
+    return Submitted(job, replayed=True)
+
+
+def job_record(engine: Engine, job: Job) -> Record:
+    """A new job as the record store keeps it."""
+    record: dict[str, Value] = {
+        "tenant": job.tenant,
+        "collection": job.collection,
+        "kind": job.kind.value,
+        "state": job.state.value,
+        "total": job.total,
+        "shards": job.shards,
+        "request_sha256": job.request_sha256,
+        "dialect": job.dialect,
+        "properties": job.properties,
+        "callbacks": job.callbacks,
+        "created": job.created_at,
+        "jpk": f"T#{job.tenant}",
+        "jsk": f"{job.created_at}#{job.id}",
+        "due_pk": keys.due_shard(job.id),
+        "due_at": stamp(engine.now() + timedelta(seconds=engine.policy.times.job_check)),
+    }
+    record |= {name: amount for name, amount in job.counts.as_mapping().items() if amount}
+    record |= {"expanding": True} if job.expanding else {}
+    return record | ({"filled": job.filled} if job.filled else {})
+
+
+def _record(engine: Engine, job: Job, rows: Sequence[Row], priority: str) -> Refused | TooManyWrites | None:
+    """The inline way: everything in one transaction, then the commands."""
+    good = [row for row in rows if row.state is RowState.OPEN]
+    failed = [row for row in rows if row.state is RowState.FAILED]
+    first: list[Write] = [Put(job.record_key, job_record(engine, job), when=(Absent(),))]
+    if good:
+        first.append(Put(keys.counter(job.id, 0), {"left": len(good), "failed": len(failed)}))
+    else:
+        done = replace(job, filled=frozenset({0}), counts=Counts(failed=len(failed)))
+        first = [Put(job.record_key, job_record(engine, done), when=(Absent(),))]
+    first += [Put(row.record_key, row_record(row)) for row in failed]
+    refused = take_over(engine, job, good, first, solo=len(rows) == 1)
+    if refused is None:
+        engine.queues.offer([extract_command(job, row) for row in good])
+        log.info("job accepted", extra={"job_id": job.id, "documents": len(rows), "refused": len(failed)})
+        if not good:
+            finish(engine, job.id)
+    return refused
+
+
+def extract_command(job: Job, row: Row) -> ExtractDocument:
+    """The command that starts work on a row."""
+    return ExtractDocument(tenant=job.tenant, collection=row.collection, key=row.key, run=row.run)
+
+
+def _put_aside(engine: Engine, job: Job, request: SubmitJob) -> Refused | None:
+    """The large way: the request to the object store, the job with its exact expectations, one command."""
+    engine.objects.put(f"{keys.request_object(job.id)}/{request.request_sha256}", _packed(request))
+    in_shard = Tally(
+        keys.job_shard(keys.document_key(request.tenant, request.collection, document_id(document)), job.shards)
+        for document in request.documents
+    )
+    shards = {shard: in_shard.get(shard, 0) for shard in range(job.shards)}
+    waiting = replace(job, expanding=True, filled=frozenset(shard for shard, rows in shards.items() if not rows))
+    writes: list[Write] = [Put(job.record_key, job_record(engine, waiting), when=(Absent(),))]
+    writes += [Put(keys.counter(job.id, shard), {"left": rows}) for shard, rows in shards.items() if rows]
+    refused = engine.records.transact(writes)
+    if refused is None:
+        engine.queues.offer([ExpandJob(tenant=job.tenant, job=job.id)])
+        log.info("job accepted", extra={"job_id": job.id, "documents": job.total})
+    return refused
+
+
+_KINDS = {kind.__name__: kind for kind in (TextSource, BytesSource, ObjectSource, UploadSource, BadSource)}
+
+
+def _packed(request: SubmitJob) -> bytes:
+    documents = []
+    for document in request.documents:
+        source = {name: b64encode(v).decode() if isinstance(v, bytes) else v for name, v in asdict(document.source).items()}
+        packed = {"id": document.id, "name": document.name, "media_type": document.media_type}
+        documents.append(packed | {"metadata": document.metadata, "kind": type(document.source).__name__, "source": source})
+    return json.dumps({"options": asdict(request.options), "priority": request.priority, "documents": documents}).encode()
+
+
+def unpacked(job: Job, packed: bytes) -> SubmitJob:
+    """The request that `submit` put aside."""
+    stored = json.loads(packed)
+    documents = tuple(
+        DocumentRequest(
+            id=each["id"],
+            name=each["name"],
+            media_type=each["media_type"],
+            source=BytesSource(b64decode(each["source"]["data"]))
+            if each["kind"] == "BytesSource"
+            else _KINDS[each["kind"]](**each["source"]),
+            metadata=each["metadata"],
+        )
+        for each in stored["documents"]
+    )
+    return SubmitJob(
+        tenant=job.tenant,
+        collection=job.collection,
+        documents=documents,
+        options=Options(**stored["options"]),
+        priority=stored["priority"],
+        request_sha256=job.request_sha256,
+        dialect=job.dialect,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What would become of one document."""
+
+    id: str
+    would: str  # process | skip | reject
+    code: str = ""
+    detail: str = ""
+    size_bytes: int = 0
+    media_type: str = ""
+
+
+def dry_run(engine: Engine, request: SubmitJob) -> list[Verdict]:
+    """What `submit` would do with each document; nothing is created. Raises CallerError as `submit`.
+
+    `skip` compares with what is visible now; a change of the embedding model since then would make it `process`.
+    """
+    _refuse_bad(request)
+    return [_verdict(engine, request, document) for document in request.documents]
+
+
+def _verdict(engine: Engine, request: SubmitJob, document: DocumentRequest) -> Verdict:
+    id_ = document_id(document)
+    declared = declared_type(document)
+    try:
+        content = inline_content(document.source)
+        if content is None:
+            located = locate(engine, request, document.source)
+            size, declared = located.ref.size_bytes, declared or located.media_type
+        else:
+            size = len(content)
+    except DocumentError as error:
+        return Verdict(id_, "reject", error.code, error.message)
+    if content is not None and not content.strip():
+        return Verdict(id_, "reject", "empty_document", "The document has no content.", size, declared)
+    would = "skip" if content is not None and _unchanged(engine, request, document, content) else "process"
+    return Verdict(id_, would, size_bytes=size, media_type=declared)
+
+
+def _unchanged(engine: Engine, request: SubmitJob, document: DocumentRequest, content: bytes) -> bool:
+    key = keys.document_key(request.tenant, request.collection, document_id(document))
+    record = engine.records.get(keys.document(request.tenant, request.collection, key))
+    visible = document_of(record).visible if record is not None else None
+    if visible is None or request.options.reprocess:
+        return False
+    asked = inputs_fingerprint(
+        request.options, document_name(document), declared_type(document), metadata_text(document.metadata)
+    )
+    return visible.sha256 == hashlib.sha256(content).hexdigest() and visible.fingerprint.startswith(asked)

@@ -1,0 +1,132 @@
+"""The one mechanism of liveness: look at what is overdue, and send, end, tell or purge it again.
+
+Safety never depends on it. It is damped: a document's message is sent again later and later, few per sweep, and not
+at all while the queue it would join is long.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from forebay.domain import keys
+from forebay.domain.commands import ExpandJob, ExtractDocument
+from forebay.domain.document import TenantId
+from forebay.domain.errors import DocumentError
+from forebay.domain.job import job_of
+from forebay.domain.records import Index, Is, Key, Query, Record, Refused, Update, key_of, text
+from forebay.domain.stored_document import Document, document_of
+from forebay.domain.times import stamp
+from forebay.domain.transitions import WORKING, DocumentState
+from forebay.service.due import due, due_in
+from forebay.service.engine import Engine
+from forebay.service.extract import ask_for_embedding
+from forebay.service.fail import fail
+from forebay.service.finish import event_of, finish, tell
+from forebay.service.publish import publish_command
+from forebay.service.remove import purge_command
+from forebay.service.uploads import check_upload
+
+log = logging.getLogger(__name__)
+
+_PER_SHARD = 100  # records a sweep
+_BACKLOG_MOST = 1_000  # messages; a longer queue is left alone
+_REDRIVES_MOST = 8  # then the document ends as poison
+_DOUBTED_AFTER = 3  # redrives of a run whose batches are all counted: its chunks are embedded once more
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """How many records were due."""
+
+    due: int
+
+
+def sweep(engine: Engine) -> Swept:
+    """Look at everything that is overdue, up to a bound. Raises TransientError."""
+    now, seen = stamp(engine.now()), 0
+    for shard in range(keys.DUE_SHARDS):
+        page = engine.records.query(Query(f"DUE#{shard}", Index.DUE, up_to=now, limit=_PER_SHARD))
+        found = engine.records.get_many([key_of(record) for record in page.records])
+        for key, record in found.items():
+            if text(record, "due_at") and text(record, "due_at") <= now:  # the index may lag
+                seen += 1
+                _HANDLERS[key.sk.partition("#")[0]](engine, key, record)
+    log.info("swept", extra={"due": seen})
+    return Swept(seen)
+
+
+def _sweep_job(engine: Engine, key: Key, record: Record) -> None:
+    job = job_of(record)
+    later = due_in(engine, job.id, engine.policy.times.job_check)
+    if isinstance(engine.records.write(Update(key, set=later, when=(Is("due_at", job.due_at),))), Refused):
+        return
+    if job.expanding:
+        engine.queues.offer([ExpandJob(tenant=job.tenant, job=job.id)])
+    else:
+        finish(engine, job.id)
+
+
+def _sweep_event(engine: Engine, key: Key, record: Record) -> None:
+    event = event_of(record)
+    later = due_in(engine, event.id, engine.policy.times.event_retry)
+    if not isinstance(engine.records.write(Update(key, set=later, when=(Is("due_at", text(record, "due_at")),))), Refused):
+        tell(engine, event)
+
+
+def _sweep_upload(engine: Engine, key: Key, record: Record) -> None:
+    check_upload(engine, TenantId(text(record, "tenant")), key.pk.removeprefix("UPLOAD#"))
+
+
+def _sweep_document(engine: Engine, key: Key, record: Record) -> None:
+    document = document_of(record)
+    if document.state in WORKING:
+        _redrive(engine, document)
+    elif document.dead or document.state is DocumentState.DELETING:
+        later = due(engine, document.key)
+        fence = (Is("run", document.run), Is("due_at", document.due_at))
+        if not isinstance(engine.records.write(Update(key, set=later, when=fence)), Refused):
+            engine.queues.offer([purge_command(document)])
+    else:
+        fence = (Is("run", document.run), Is("state", document.state.value))
+        engine.records.write(Update(key, remove=("due_pk", "due_at"), when=fence))
+
+
+def _redrive(engine: Engine, document: Document) -> None:
+    if document.redrives >= _REDRIVES_MOST:
+        error = DocumentError("poison", f"no progress after {document.redrives} repetitions")
+        fail(engine, document.tenant, document.collection, document.key, document.run, error)
+        return
+    verb = "embed" if document.state is DocumentState.INDEXING else "extract"
+    jammed = engine.queues.backlog(verb) > _BACKLOG_MOST
+    all_counted = document.state is DocumentState.INDEXING and len(document.done) >= document.batches
+    doubted = all_counted and document.redrives >= _DOUBTED_AFTER and not jammed
+    marked = engine.records.write(
+        Update(
+            document.record_key,
+            set=due(engine, document.key, redrives=document.redrives + 1),
+            add={} if jammed else {"redrives": 1},
+            remove=("done",) if doubted else (),
+            when=(Is("run", document.run), Is("state", document.state.value), Is("due_at", document.due_at)),
+        )
+    )
+    if isinstance(marked, Refused) or jammed:
+        return
+    _send_again(engine, document_of(marked))
+
+
+def _send_again(engine: Engine, document: Document) -> None:
+    log.warning("document sent again", extra={"document_key": document.key, "state": document.state.value})
+    if document.state is not DocumentState.INDEXING:
+        engine.queues.offer([ExtractDocument(tenant=document.tenant, collection=document.collection, key=document.key, run=document.run)])
+    elif len(document.done) >= document.batches:
+        engine.queues.offer([publish_command(document)])
+    else:
+        ask_for_embedding(engine, document)
+
+
+_HANDLERS: Mapping[str, Callable[[Engine, Key, Record], None]] = {
+    "META": _sweep_job,
+    "EVENT": _sweep_event,
+    "UPLOAD": _sweep_upload,
+    "D": _sweep_document,
+}

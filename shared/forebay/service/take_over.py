@@ -1,0 +1,203 @@
+"""Take documents' fences for a job: the one way in which a document gets a new run.
+
+One transaction gives each document its new run, creates its row, and ends the row of whoever held the document
+before, if that row is still open. From that moment all older work on the document is dead.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from forebay.domain import keys
+from forebay.domain.document import RunId
+from forebay.domain.errors import TransientError
+from forebay.domain.job import Counts, Job, JobKind, Row, counter_of
+from forebay.domain.records import Absent, Condition, Is, Key, Put, Record, Refused, Update, Value, Write
+from forebay.domain.stored_document import (
+    DeadRun,
+    Document,
+    dead_value,
+    document_of,
+    options_value,
+    source_value,
+)
+from forebay.domain.times import stamp
+from forebay.domain.transitions import WORKING, DocumentState, RowState
+from forebay.service.engine import Engine
+from forebay.service.finish import finish
+from forebay.service.settle import Outcome, ShardEnd, known_of, row_end, shard_writes, solo_counter
+
+log = logging.getLogger(__name__)
+
+TRANSACTION_MOST = 100  # writes, DynamoDB's limit
+_TRIES = 6
+# Attributes of the former run that the new one must not inherit.
+_FORGOTTEN = (
+    "done", "attempt", "batches", "chunks", "pages", "size", "sha256", "fingerprint", "type",
+    "error", "message", "started", "purged", "redrives", "attempts", "ttl",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class TooManyWrites:
+    """The documents do not fit into one transaction, because many of them interrupt others' work."""
+
+
+def row_record(row: Row) -> Record:
+    """A row as the record store keeps it."""
+    record: dict[str, Value] = {
+        "id": row.document_id,
+        "run": row.run,
+        "state": row.state.value,
+        "collection": row.collection,
+        "name": row.name,
+        "declared": row.declared_type,
+        "options": options_value(row.options),
+        "metadata": row.metadata,
+    }
+    if row.source is not None:
+        record["source"] = source_value(row.source)
+    if row.error_code:
+        record |= {"error": row.error_code, "message": row.error_message[:500], "finished": row.finished_at}
+    return record
+
+
+def take_over(
+    engine: Engine, job: Job, rows: Sequence[Row], first: Sequence[Write], *,
+    solo: bool = False, row_is: Condition = Absent(),
+) -> Refused | TooManyWrites | None:  # fmt: skip
+    """Give each row's document the row's run, together with the writes `first`. None means done.
+
+    `solo`: the only document of its job. `row_is`: what must hold of each row's record before it is written.
+
+    Refused means that a condition of `first` or of a row failed (positions count `first`, then the rows' puts):
+    the job or the row exists already. Documents that move meanwhile are read again.
+    """
+    document_keys = [keys.document(job.tenant, row.collection, row.key) for row in rows]
+    collection = keys.collection(job.tenant, job.collection)
+    for _ in range(_TRIES):
+        found = engine.records.get_many([*document_keys, collection])
+        held = [document_of(found[key]) for key in document_keys if key in found]
+        ends = _interrupted(engine, held)
+        writes: list[Write] = [*first, *(Put(row.record_key, row_record(row), when=(row_is,)) for row in rows)]
+        fixed = len(writes)
+        for row, key in zip(rows, document_keys, strict=True):
+            before = document_of(found[key]) if key in found else None
+            writes.append(_document_write(engine, job, row, before, solo=solo))
+        writes += [_interrupted_row(engine, document) for document in held if _open(document)]
+        writes += [write for end in ends for write in shard_writes(engine, end)]
+        if job.kind is not JobKind.DELETE and collection not in found:  # a collection is made by its first use
+            writes.append(Put(collection, {"created": stamp(engine.now())}, when=(Absent(),)))
+        if job.kind is JobKind.DELETE:
+            writes += visibility_writes([(document, -1, -document.visible.chunks) for document in held if document.visible])
+        if len(writes) > TRANSACTION_MOST:
+            return TooManyWrites()
+        refused = engine.records.transact(writes)
+        if refused is None:
+            for end in ends:
+                if end.fills:
+                    finish(engine, end.job)
+            return None
+        if refused.failed[0] < fixed:
+            return refused
+    raise TransientError("the documents stay contended")
+
+
+def visibility_writes(changes: Sequence[tuple[Document, int, int]]) -> list[Write]:
+    """Count what readers see of each document's collection: (document, documents more, chunks more)."""
+    sums: dict[Key, tuple[int, int]] = {}
+    for document, documents, chunks in changes:
+        shard = keys.document_shard(document.key)
+        key = keys.collection_count(document.tenant, document.collection, shard)
+        had = sums.get(key, (0, 0))
+        sums[key] = (had[0] + documents, had[1] + chunks)
+    return [Update(key, add={"documents": more, "chunks": chunks}) for key, (more, chunks) in sums.items()]
+
+
+def _open(document: Document) -> bool:
+    """Does someone's row still wait for this document's run?"""
+    return document.state in WORKING or (document.state is DocumentState.DELETING and not document.purged)
+
+
+def _interrupted(engine: Engine, held: Sequence[Document]) -> list[ShardEnd]:
+    """What ends in other jobs because their documents are taken."""
+    groups: dict[Key, list[Document]] = {}
+    for document in held:
+        if _open(document):
+            groups.setdefault(keys.counter(document.job, document.shard), []).append(document)
+    unread = [key for key, documents in groups.items() if not documents[0].solo]
+    counters: Mapping[Key, Record] = engine.records.get_many(unread) if unread else {}
+    ends = []
+    for key, documents in groups.items():
+        one = documents[0]
+        counter = solo_counter(one.job) if one.solo else counter_of(counters[key])
+        counts = sum((_interruption(document).counts for document in documents), start=Counts())
+        ends.append(ShardEnd(one.job, one.shard, len(documents), counts, counter, one.started_at))
+    return ends
+
+
+def _interruption(document: Document) -> Outcome:
+    """How the row of an interrupted run ends. A deletion has done what it promised when its fence moved."""
+    if document.state is DocumentState.DELETING:
+        return Outcome(DocumentState.DELETED, RowState.READY, Counts(ready=1, deleted=document.chunks))
+    return Outcome(
+        DocumentState.CANCELED, RowState.CANCELED, Counts(canceled=1), "superseded", "A newer request took it over."
+    )
+
+
+def _interrupted_row(engine: Engine, document: Document) -> Update:
+    return row_end(engine, document.row_key, _interruption(document), known_of(document))
+
+
+def _document_write(engine: Engine, job: Job, row: Row, before: Document | None, *, solo: bool) -> Put | Update:
+    fresh = _fresh(engine, job, row, solo=solo)
+    key = keys.document(job.tenant, row.collection, row.key)
+    if before is None:
+        return Put(key, {**fresh, "created": fresh["updated"], "dead": {}}, when=(Absent(),))
+    dead = {f"dead.{run}": dead_value(left) for run, left in newly_dead(engine, job, before).items()}
+    forgotten = tuple(name for name in _FORGOTTEN if name not in fresh)
+    leaving = ("visible",) if job.kind is JobKind.DELETE else ()
+    return Update(
+        key,
+        set={**fresh, **dead},
+        default={"created": fresh["updated"]},
+        remove=(*forgotten, *leaving, *(() if row.source or job.kind is JobKind.DELETE else ("source",))),
+        when=(Is("run", before.run), Is("state", before.state.value)),
+    )
+
+
+def _fresh(engine: Engine, job: Job, row: Row, *, solo: bool) -> dict[str, Value]:
+    now = engine.now()
+    state = DocumentState.DELETING if job.kind is JobKind.DELETE else DocumentState.QUEUED
+    fresh: dict[str, Value] = {
+        "id": row.document_id,
+        "run": row.run,
+        "state": state.value,
+        "job": job.id,
+        "shard": row.shard,
+        "solo": solo,
+        "attempts": 0,
+        "updated": stamp(now),
+        "due_pk": keys.due_shard(row.key),
+        "due_at": stamp(now + timedelta(seconds=engine.policy.times.redrive)),
+    }
+    if job.kind is JobKind.DELETE:
+        return fresh | ({"chunks": row.chunks} if row.chunks else {})
+    fresh |= {"name": row.name, "declared": row.declared_type, "options": options_value(row.options)}
+    if row.source is not None:
+        fresh["source"] = source_value(row.source)
+        if row.source.key.startswith("inbox/"):
+            fresh["inbox_version"] = row.source.version or row.source.etag
+    return fresh
+
+
+def newly_dead(engine: Engine, job: Job, before: Document) -> Mapping[RunId, DeadRun]:
+    """The runs that lose the document by this: the working or failed one, and on deletion the visible one too."""
+    since = stamp(engine.now())
+    dead: dict[RunId, DeadRun] = {}
+    if not before.gone and (before.visible is None or before.visible.run != before.run):
+        dead[before.run] = DeadRun(before.chunks, since, before.origin)
+    if job.kind is JobKind.DELETE and before.visible is not None:
+        dead[before.visible.run] = DeadRun(before.visible.chunks, since, before.visible.origin)
+    return dead

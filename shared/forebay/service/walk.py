@@ -1,0 +1,34 @@
+"""Walk a list that lies over several partitions, page by page, strongly consistent and in a stable order."""
+
+from collections.abc import Callable, Sequence
+
+from forebay.domain.records import Query, Record
+from forebay.service.cursors import read_cursor, write_cursor
+from forebay.service.engine import Engine
+
+_ROUNDS_MOST = 40  # queries an answer; a page may come back short before the end
+
+
+def walk(
+    engine: Engine, partitions: Sequence[str], prefix: str, limit: int, cursor: str | None, *,
+    wanted: Callable[[Record], bool] = lambda _: True,
+) -> tuple[list[Record], str | None]:  # fmt: skip
+    """Up to `limit` wanted records from the cursor on, and the next cursor (None at the end).
+
+    Raises CallerError invalid_request for a bad cursor.
+    """
+    shard, after = read_cursor(cursor, len(partitions))
+    found: list[Record] = []
+    for _ in range(_ROUNDS_MOST):
+        place = {"pk": partitions[shard], "sk": after} if after else None
+        page = engine.records.query(Query(partitions[shard], prefix=prefix, limit=limit - len(found), after=place))
+        found += [record for record in page.records if wanted(record)]
+        if page.next is not None:
+            after = page.next["sk"]
+        elif shard + 1 < len(partitions):
+            shard, after = shard + 1, ""
+        else:
+            return found, None
+        if len(found) >= limit:
+            break
+    return found, write_cursor(shard, after)

@@ -1,0 +1,44 @@
+"""One local stack for all tests of this folder, with IAM enforced, started by the command that users start it with."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.cloud import READY, Cloud, CloudEndpoint, Serve, describe, free_port
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep this folder's tests in one worker of pytest-xdist, so that there is one stack."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("local-cloud"))
+            item.add_marker(pytest.mark.cloud)
+
+
+@pytest.fixture(scope="session")
+def serve() -> Iterator[Serve]:
+    """The command, once it has said that it is ready."""
+    running = Serve(free_port())
+    try:
+        line = running.first_line()
+        if line != READY + running.url:
+            running.stop()
+            pytest.fail(f"the local stack did not start; see {running.run}")
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.fixture(scope="session")
+def cloud(serve: Serve) -> Cloud:
+    """The stack that is up: its address, its resources, AWS clients of its administrator."""
+    return describe(serve)
+
+
+@pytest.fixture(scope="session")
+def cloud_endpoint(cloud: Cloud) -> CloudEndpoint:
+    """Endpoint and administrator's credentials of the emulator, for suites that bring clients of their own."""
+    return cloud.endpoint

@@ -1,0 +1,150 @@
+"""Engines for tests: everything in memory, or AWS in moto; a clock that tests move; and a driver that plays Lambda."""
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from forebay.adapters.memory import (
+    HashingEmbedder,
+    MemoryBus,
+    MemoryObjects,
+    MemoryQueues,
+    MemoryRecords,
+    OnCall,
+    PlainTextExtractor,
+    WordTokenizer,
+    quietly,
+)
+from forebay.adapters.memory_index import MemoryIndex
+from forebay.domain.commands import (
+    Command,
+    EmbedChunks,
+    ExpandJob,
+    ExtractDocument,
+    PublishDocument,
+    PurgeDocument,
+)
+from forebay.domain.document import Collection, TenantId
+from forebay.domain.errors import DocumentError, Superseded, TransientError
+from forebay.service.embed import embed
+from forebay.service.engine import Engine, Policy, Times
+from forebay.service.expand import expand
+from forebay.service.extract import extract
+from forebay.service.fail import fail
+from forebay.service.publish import publish
+from forebay.service.purge import purge
+from forebay.service.sweep import sweep
+
+TENANT = TenantId("acme")
+COLLECTION = Collection("manuals")
+START = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+USE_CASES: dict[type[Command], Callable[[Engine, Command], None]] = {
+    ExtractDocument: extract,  # type: ignore[dict-item]
+    EmbedChunks: embed,  # type: ignore[dict-item]
+    PublishDocument: publish,  # type: ignore[dict-item]
+    ExpandJob: expand,  # type: ignore[dict-item]
+    PurgeDocument: purge,  # type: ignore[dict-item]
+}
+
+
+@dataclass
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    at: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def move(self, seconds: float) -> None:
+        """Let time pass."""
+        self.at += timedelta(seconds=seconds)
+
+
+def memory_engine(*, on_call: OnCall = quietly, policy: Policy | None = None, clock: Clock | None = None) -> Engine:
+    """An engine whose every port is in memory; `engine.now` is a `Clock`, ids count up."""
+    ids = itertools.count(1)
+    return Engine(
+        records=MemoryRecords(on_call),
+        objects=MemoryObjects(on_call),
+        queues=MemoryQueues(on_call),
+        bus=MemoryBus(on_call),
+        index=MemoryIndex(auto_refresh=True, on_call=on_call),
+        extractor=PlainTextExtractor(),
+        tokenizer=WordTokenizer(),
+        embedder=HashingEmbedder(on_call),
+        now=clock or Clock(),
+        new_id=lambda: f"{next(ids):032x}",
+        remaining_seconds=lambda: 300.0,
+        policy=policy or Policy(times=Times(), anonymous_tenant=TENANT),
+    )
+
+
+@dataclass
+class Driver:
+    """Plays SQS and Lambda over an engine in memory: takes messages, does them, brings back what was not done."""
+
+    engine: Engine
+    log: list[str] = field(default_factory=list)
+
+    @property
+    def queues(self) -> MemoryQueues:
+        """The queues as they are."""
+        assert isinstance(self.engine.queues, MemoryQueues)
+        return self.engine.queues
+
+    @property
+    def clock(self) -> Clock:
+        """The engine's clock."""
+        assert isinstance(self.engine.now, Clock)
+        return self.engine.now
+
+    def do(self, command: Command) -> bool:
+        """One delivery; True when it would be acknowledged."""
+        try:
+            try:
+                USE_CASES[type(command)](self.engine, command)
+            except DocumentError as error:
+                assert isinstance(command, ExtractDocument | EmbedChunks)
+                fail(self.engine, command.tenant, command.collection, command.key, command.run, error)
+        except Superseded:
+            return True
+        except TransientError:
+            return False
+        return True
+
+    def drain(self, most: int = 500) -> None:
+        """Deliver until the queues are empty."""
+        for _ in range(most):
+            if not self.queues.sent:
+                return
+            command = self.queues.sent.pop(0)
+            if not self.do(command):
+                self.queues.sent.append(command)
+        raise AssertionError(f"still not at rest after {most} deliveries: {self.queues.sent[:3]}")
+
+    def sweep_until_rest(self, rounds: int = 30) -> None:
+        """Let time pass, sweeping, until nothing is due and nothing waits."""
+        for _ in range(rounds):
+            self.drain()
+            self.clock.move(3_000)
+            if sweep(self.engine).due == 0 and not self.queues.sent and not self._anything_due():
+                return
+        raise AssertionError("something stays due")
+
+    def _anything_due(self) -> bool:
+        assert isinstance(self.engine.records, MemoryRecords)
+        return any("due_at" in record for record in self.engine.records.records.values())
+
+
+def with_policy(engine: Engine, policy: Policy) -> Engine:
+    """The same engine under another policy."""
+    return replace(engine, policy=policy)
+
+
+def commands_of(engine: Engine, kinds: Iterable[type[Command]]) -> list[Command]:
+    """What was sent, of these kinds."""
+    assert isinstance(engine.queues, MemoryQueues)
+    return [command for command in engine.queues.sent if type(command) in tuple(kinds)]

@@ -1,0 +1,149 @@
+"""Requests to the HTTP functions as the gateway sends them, over an engine on fakes; for unit and conformance tests."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from forebay.adapters.memory import (
+    HashingEmbedder,
+    MemoryBus,
+    MemoryObjects,
+    MemoryQueues,
+    MemoryRecords,
+    PlainTextExtractor,
+    WordTokenizer,
+)
+from forebay.adapters.memory_index import MemoryIndex
+from forebay.dialects.dialect import Function
+from forebay.domain.commands import EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, PurgeDocument
+from forebay.domain.document import TenantId
+from forebay.entrypoints.http import http_handler
+from forebay.service.embed import embed
+from forebay.service.engine import Engine, Policy
+from forebay.service.expand import expand
+from forebay.service.extract import extract
+from forebay.service.publish import publish
+from forebay.service.purge import purge
+
+SEARCH_PATH = "/forebay/v1/search"
+_USE_CASES: Mapping[type, Any] = {
+    ExtractDocument: extract,
+    EmbedChunks: embed,
+    PublishDocument: publish,
+    ExpandJob: expand,
+    PurgeDocument: purge,
+}
+
+
+class Context(LambdaContext):
+    """Lambda's context, as far as the functions look at it."""
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 25_000
+
+
+def engine_on_fakes(policy: Policy | None = None) -> Engine:
+    """An engine on the shipped fakes; requests without credentials act as the tenant `acme` unless `policy` differs."""
+    ids = count(1)
+    return Engine(
+        records=MemoryRecords(),
+        objects=MemoryObjects(),
+        queues=MemoryQueues(),
+        bus=MemoryBus(),
+        index=MemoryIndex(auto_refresh=True),
+        extractor=PlainTextExtractor(),
+        tokenizer=WordTokenizer(),
+        embedder=HashingEmbedder(),
+        now=lambda: datetime.now(UTC),
+        new_id=lambda: f"{next(ids):08d}",
+        remaining_seconds=lambda: 25.0,
+        policy=policy or Policy(anonymous_tenant=TenantId("acme"), allowed_buckets=frozenset({"*:open-bucket"})),
+    )
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the function gave back to the gateway."""
+
+    status: int
+    headers: Mapping[str, str]  # names in lower case
+    text: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class Client:
+    """A caller of both functions, routed as the gateway routes."""
+
+    def __init__(self, engine: Engine | None = None) -> None:
+        self.engine = engine or engine_on_fakes()
+        self._functions = {function: http_handler(function, lambda: self.engine) for function in Function}
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        function: Function | None = None,
+    ) -> Answer:
+        """Send a request; a `str` body goes as it is, anything else as JSON."""
+        event = gateway_event(method, url, body, headers)
+        routed = Function.SEARCH if (method, event["rawPath"]) == ("POST", SEARCH_PATH) else Function.API
+        return self.send_event(event, function or routed)
+
+    def send_event(self, event: Mapping[str, Any], function: Function = Function.API) -> Answer:
+        """Hand an event to a function."""
+        answer = self._functions[function](event, Context())
+        assert answer["isBase64Encoded"] is False
+        headers = answer["headers"]
+        assert isinstance(headers, Mapping)
+        status = answer["statusCode"]
+        assert isinstance(status, int)
+        return Answer(status, {name.lower(): value for name, value in headers.items()}, str(answer["body"]))
+
+    def work(self, rounds: int = 1_000) -> None:
+        """Do what the queues hold until they are empty."""
+        queues = self.engine.queues
+        assert isinstance(queues, MemoryQueues)
+        for _ in range(rounds):
+            if not queues.sent:
+                return
+            command = queues.sent.pop(0)
+            _USE_CASES[type(command)](self.engine, command)
+        raise AssertionError(f"still busy after {rounds} messages: {queues.sent[:3]}")
+
+
+def gateway_event(method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """An HTTP API event, payload format 2.0. The path arrives decoded, all but `%25`, as the real one does it."""
+    parts = urlsplit(url)
+    path = "%25".join(unquote(piece) for piece in parts.path.split("%25"))
+    query = dict(parse_qsl(parts.query, keep_blank_values=True))
+    event: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": path,
+        "rawQueryString": parts.query,
+        "headers": {"content-type": "application/json", **{n.lower(): v for n, v in (headers or {}).items()}},
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "a1b2c3",
+            "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "203.0.113.7"},
+            "requestId": "req-1",
+            "stage": "$default",
+        },
+        "isBase64Encoded": False,
+    }
+    if query:
+        event["queryStringParameters"] = query
+    if body is not None:
+        event["body"] = body if isinstance(body, str) else json.dumps(body)
+    return event
