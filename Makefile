@@ -31,6 +31,7 @@ export SSL_CERT_FILE ?= $(PIP_CERT)
 endif
 export UV_PYTHON_DOWNLOADS := never
 export SAM_CLI_TELEMETRY := 0
+export __SAM_CLI_APP_DIR := $(CURDIR)/.forebay/sam
 export AWS_DEFAULT_REGION ?= eu-west-1
 
 .DEFAULT_GOAL := help
@@ -80,9 +81,19 @@ LAYERS_HASH = $(shell cat $(LAYER_SOURCES) local/environments/model.txt | sha256
 $(LOCAL_BUILD)/.built: template.yaml $(LAYER_SOURCES) $(shell find shared functions -type f ! -name '*.pyc') \
 		| $(VENV)/sam/.synced $(VENV)/worker/.synced
 	@echo 'building for this machine' >&2
-	@TARGET_PYTHON=$(CURDIR)/$(VENV)/worker/bin/python $(SAM) build --cached \
-		--cache-dir .forebay/build/cache-$(LAYERS_HASH) --build-dir $(LOCAL_BUILD) >&2
-	@touch $@
+	@mkdir -p .forebay/build && rm -rf $(LOCAL_BUILD).next
+	@TARGET_PYTHON=$(CURDIR)/$(VENV)/worker/bin/python $(SAM) build --cached --cache-dir .forebay/build/cache-$(LAYERS_HASH) \
+		--build-dir $(LOCAL_BUILD).next > .forebay/build/local.log 2>&1 || { cat .forebay/build/local.log >&2; exit 1; }
+	@touch $(LOCAL_BUILD).next/.built
+	@rm -rf $(LOCAL_BUILD) && mv $(LOCAL_BUILD).next $(LOCAL_BUILD)
+	@find .forebay/build -maxdepth 1 -name 'cache-*' ! -name cache-$(LAYERS_HASH) -exec rm -rf {} +
+
+# What the local stack runs on; locked, so that two commands may be started at once in a fresh clone.
+READY := environment-cloud environment-worker build-local
+define get_ready
+@mkdir -p .forebay
+@flock .forebay/make.lock $(MAKE) --silent --no-print-directory $(READY) >&2
+endef
 
 # -- working ----------------------------------------------------------------------------------------------------------
 
@@ -93,24 +104,28 @@ check: environment-dev environment-sam ## Lint, types, import rules, template
 	PYTHONPATH=shared $(DEV)/lint-imports
 	$(SAM) validate --lint
 
-test: setup build-local ## Run all tests (under five minutes on two cores)
+test: environment-dev environment-sam ## Run all tests (under five minutes on two cores)
+	$(get_ready)
 	$(DEV)/python -m pytest -n 2 --dist loadgroup
 
-serve: environment-cloud environment-worker build-local ## Run everything on loopback (PORT=8080)
+serve: ## Run everything on loopback (PORT=8080)
+	$(get_ready)
 	@exec $(VENV)/cloud/bin/python -m local serve --port $(PORT)
 
-demo: environment-cloud environment-worker build-local ## Ingest the samples and search them (DOCS=folder QUERY='...')
+demo: ## Ingest the samples and search them (DOCS=folder QUERY='...')
+	$(get_ready)
 	@exec $(VENV)/cloud/bin/python -m local demo $(if $(DOCS),--docs "$$DOCS") $(if $(QUERY),--query "$$QUERY")
 
 lock: $(UV) ## Resolve every lock file again (UPGRADE=--upgrade moves the versions)
 	@for name in $(LAYERS:%=layers/%/requirements) layers/model/weights $(ENVIRONMENTS:%=local/environments/%) \
 		local/environments/uv; do \
-		echo "$$name.txt"; \
 		excludes=$$(dirname $$name)/excludes.txt; test -e $$excludes || excludes=layers/excludes.txt; \
+		cp $$name.txt .forebay/resolved.txt 2>/dev/null || rm -f .forebay/resolved.txt; \
 		$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--custom-compile-command 'make lock' --excludes layers/excludes.txt --excludes $$excludes $(UPGRADE) \
-			--output-file $$name.txt $$name.in > /dev/null || exit 1; \
-	done
+			--output-file .forebay/resolved.txt $$name.in > /dev/null || exit 1; \
+		cmp -s .forebay/resolved.txt $$name.txt || { echo "$$name.txt changed"; cp .forebay/resolved.txt $$name.txt; }; \
+	done; rm -f .forebay/resolved.txt
 
 clean: ## Remove everything that was installed and built
 	rm -rf .forebay .aws-sam .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

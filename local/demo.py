@@ -107,6 +107,7 @@ def find_files(folder: Path, not_sent: list[NotSent]) -> Iterator[tuple[str, Pat
 
     The id is the path inside the folder. What cannot be read or named goes to `not_sent`.
     """
+    seen: set[str] = set()
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(name for name in names if not name.startswith(".")):
@@ -116,11 +117,14 @@ def find_files(folder: Path, not_sent: list[NotSent]) -> Iterator[tuple[str, Pat
                 not_sent.append(NotSent(shown, "not a regular file"))
             elif not os.access(file, os.R_OK):
                 not_sent.append(NotSent(shown, "not readable"))
+            elif shown in seen:
+                not_sent.append(NotSent(shown, "its name is not UTF-8 and reads like another's"))
             elif len(shown) > ID_CHARACTERS or not shown.isprintable():
                 not_sent.append(
                     NotSent(shown[:80], f"its path is no document id (1 to {ID_CHARACTERS} printable characters)")
                 )
             else:
+                seen.add(shown)
                 yield shown, file
 
 

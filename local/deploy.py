@@ -48,7 +48,7 @@ def deploy(endpoint: str, index_url: str, places: Places, samconfig: Path, wishe
     """Localise the build, create the stack, import the routes. Raises DeployError, TemplateError, ParameterError."""
     built = read_template(places.build / "template.yaml")
     parameters = local_parameters(built.get("Parameters", {}), samconfig, index_url, wishes)
-    local = localise(built, places, {"AWS_ENDPOINT_URL": endpoint})
+    local = localise(built, places, {"AWS_ENDPOINT_URL": endpoint}, parameters)
     _write_settings(local, places)
     _upload_code(endpoint, local)
     formation = client("cloudformation", endpoint)

@@ -44,8 +44,10 @@ class FrontDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection's request."""
-        if scope["type"] == "lifespan" or scope["server"][1] != self._port:
+        if scope["type"] == "lifespan":
             await self._emulator(scope, receive, send)
+        elif scope["server"][1] != self._port:
+            await self._emulator(_as_if_tls(scope), receive, send)
         elif scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
         elif (prefix := self._find_prefix()) is None:
@@ -60,6 +62,11 @@ class FrontDoor:
         if self._prefix is None and self._api_file.exists():
             self._prefix = f"/_aws/execute-api/{self._api_file.read_text().strip()}/$default"
         return self._prefix
+
+
+def _as_if_tls(scope: Scope) -> Scope:
+    """Loopback stands for TLS: the bucket policies of the template deny requests without it, and IAM is enforced."""
+    return {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
 
 
 def _under(scope: Scope, prefix: str) -> Scope:

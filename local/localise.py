@@ -28,10 +28,11 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "AWS::OpenSearchServerless::Collection": "the index is the local index server",
     "AWS::OpenSearchServerless::SecurityPolicy": "the index is the local index server",
     "AWS::OpenSearchServerless::AccessPolicy": "the index is the local index server",
-    "AWS::OpenSearchService::Domain": "the index is the local index server",
     "AWS::CloudWatch::CompositeAlarm": "nobody is paged by a laptop",
     "AWS::Serverless::Application": "nested applications come from a registry in AWS",
 }
+
+BATCHED: Final = frozenset({"sqs:SendMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"})
 
 # Paths in Lambda that a layer's content has at run time; locally they are inside the built layer.
 LAYER_ROOT: Final = "/opt/"
@@ -63,13 +64,17 @@ class LocalTemplate:
     left_out: Mapping[str, str]  # logical id -> reason
 
 
-def localise(template: Mapping[str, Any], places: Places, fixed: Mapping[str, str]) -> LocalTemplate:
+def localise(
+    template: Mapping[str, Any], places: Places, fixed: Mapping[str, str], parameters: Mapping[str, str]
+) -> LocalTemplate:
     """Return the template for the emulator and what has to be put beside it; the argument is not changed.
 
-    `fixed` are variables that every function gets on top of its own (the emulator's address).
-    Raises TemplateError for a layer or code location that is not in the build.
+    `fixed` are variables that every function gets on top of its own (the emulator's address), `parameters` are the
+    values that the stack will be given. Raises TemplateError for a layer or code location that is not in the build.
     """
     local = copy.deepcopy(dict(template))
+    local["Resources"] = _with_numbers(local["Resources"], _numbers(local.get("Parameters", {}), parameters))
+    local["Resources"] = _with_batch_actions(local["Resources"])
     left_out = _leave_out(local["Resources"])
     shared = local.get("Globals", {}).get("Function", {})
     layers = _layer_folders(local["Resources"], places.build)
@@ -89,6 +94,38 @@ def localise(template: Mapping[str, Any], places: Places, fixed: Mapping[str, st
         shared.pop(managed, None)
     _remove(local, layers)
     return LocalTemplate(local, archives, settings, scheduled, left_out)
+
+
+def _numbers(declared: Mapping[str, Any], values: Mapping[str, str]) -> dict[str, int]:
+    given = {name: values.get(name, p.get("Default")) for name, p in declared.items() if p["Type"] == "Number"}
+    return {name: int(value) for name, value in given.items()}
+
+
+def _with_numbers(value: Any, numbers: Mapping[str, int]) -> Any:
+    """Put the numbers in the place of the parameters: CloudFormation makes numbers of them, the emulator text.
+
+    Not in variables of functions, where CloudFormation makes text of numbers.
+    """
+    if isinstance(value, list):
+        return [_with_numbers(inner, numbers) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1 and value.get("Ref") in numbers:
+        return numbers[value["Ref"]]
+    return {key: inner if key == "Variables" else _with_numbers(inner, numbers) for key, inner in value.items()}
+
+
+def _with_batch_actions(value: Any) -> Any:
+    """Add to each allowed action of SQS the batch form, which AWS covers by it and the emulator does not."""
+    if isinstance(value, list):
+        return [_with_batch_actions(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    changed = {key: _with_batch_actions(inner) for key, inner in value.items()}
+    if "Action" in changed:
+        actions = changed["Action"] if isinstance(changed["Action"], list) else [changed["Action"]]
+        changed["Action"] = [*actions, *(f"{action}Batch" for action in actions if action in BATCHED)]
+    return changed
 
 
 def _leave_out(resources: dict[str, Any]) -> dict[str, str]:
@@ -119,13 +156,18 @@ def _folder(build: Path, name: str, uri: object) -> Path:
 
 
 def _both(shared: Mapping[str, Any], properties: Mapping[str, Any], layers: Mapping[str, Path]) -> dict[str, Any]:
-    """What SAM concatenates or merges of Globals and function: layer folders and names of variables."""
+    """What SAM concatenates or merges of Globals and function: layer folders, variables, format of logs."""
     wanted = [*shared.get("Layers", []), *properties.get("Layers", [])]
     unknown = [layer for layer in wanted if not isinstance(layer, dict) or layer.get("Ref") not in layers]
     if unknown:
         raise TemplateError(f"layers must be `!Ref` to a layer of this template, not {unknown!r}")
     variables = [source.get("Environment", {}).get("Variables", {}) for source in (shared, properties)]
-    return {"layers": [layers[layer["Ref"]] for layer in wanted], "variables": {**variables[0], **variables[1]}}
+    logging = {**shared.get("LoggingConfig", {}), **properties.get("LoggingConfig", {})}
+    return {
+        "layers": [layers[layer["Ref"]] for layer in wanted],
+        "variables": {**variables[0], **variables[1]},
+        "log_format": str(logging.get("LogFormat", "Text")).upper(),
+    }
 
 
 def _worker_settings(name: str, function: Mapping[str, Any], both: Mapping[str, Any], places: Places) -> str:
@@ -145,7 +187,7 @@ def _worker_settings(name: str, function: Mapping[str, Any], both: Mapping[str, 
                 "PYTHONPATH": ":".join(str(folder) for folder in path),
                 "LAMBDA_TASK_ROOT": str(code),
                 "TMPDIR": str(places.scratch),
-                "AWS_LAMBDA_LOG_FORMAT": _log_format(function),
+                "AWS_LAMBDA_LOG_FORMAT": both["log_format"],
             },
             "log": str(places.logs / f"{name}.log"),
             "content": _content_hash([code, *layers]),
@@ -159,10 +201,6 @@ def _with_fixed(settings: str, fixed: Mapping[str, str]) -> str:
     known = json.loads(settings)
     known["set"].update(fixed)
     return json.dumps(known, indent=1, sort_keys=True)
-
-
-def _log_format(function: Mapping[str, Any]) -> str:
-    return str(function.get("LoggingConfig", {}).get("LogFormat", "Text")).upper()
 
 
 def _in_layers(value: object, layers: Iterable[Path]) -> str | None:

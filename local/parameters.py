@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+YES: Final = frozenset({"1", "true", "yes", "on"})
 ENVIRONMENT: Final = "local"  # the environment's name in samconfig.toml
 
 
@@ -20,14 +21,14 @@ class Wishes:
     """What the person who starts the stack can choose, from the environment that make passes through."""
 
     anonymous_tenant: str  # "" = requests without a key are refused
-    allow_private_callbacks: str
+    allow_private_callbacks: str  # "1" or ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Wishes":
         """Read FOREBAY_ANONYMOUS_TENANT (unset = `local`, set but empty = off) and FOREBAY_ALLOW_PRIVATE_CALLBACKS."""
         return cls(
             anonymous_tenant=environment.get("FOREBAY_ANONYMOUS_TENANT", "local"),
-            allow_private_callbacks=environment.get("FOREBAY_ALLOW_PRIVATE_CALLBACKS", ""),
+            allow_private_callbacks="1" if environment.get("FOREBAY_ALLOW_PRIVATE_CALLBACKS", "") in YES else "",
         )
 
 

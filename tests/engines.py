@@ -107,8 +107,8 @@ class Driver:
             try:
                 USE_CASES[type(command)](self.engine, command)
             except DocumentError as error:
-                assert isinstance(command, ExtractDocument | EmbedChunks)
-                fail(self.engine, command.tenant, command.collection, command.key, command.run, error)
+                assert isinstance(command, ExtractDocument | EmbedChunks | PublishDocument)
+                fail(self.engine, command, error)
         except Superseded:
             return True
         except TransientError:

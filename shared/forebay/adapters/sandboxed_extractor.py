@@ -12,13 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
-from forebay.adapters.parsers import worker
+from forebay.adapters.parsers import frames, worker
 from forebay.domain.document import Page
 from forebay.domain.errors import CATALOGUE, DocumentError, TransientError
 from forebay.domain.limits import ExtractionLimits
 from forebay.domain.ports import Extraction
 
-_HEADER_BYTES: Final = 9
 _READ_BYTES: Final = 1 << 20
 _NAME_MOST: Final = 1024  # characters of a file name or declared type that are looked at
 
@@ -36,9 +35,7 @@ _DEATHS: Final = {
 class SandboxedExtractor:
     """Reads files of every supported type. `library_paths` is where the child imports from (default: as we do)."""
 
-    def __init__(
-        self, limits: ExtractionLimits | None = None, *, library_paths: Sequence[Path] | None = None
-    ) -> None:
+    def __init__(self, limits: ExtractionLimits | None = None, *, library_paths: Sequence[Path] | None = None) -> None:
         self._limits = limits or ExtractionLimits()
         given = [str(path) for path in library_paths] if library_paths is not None else sys.path
         self._paths = [path for path in given if path and os.path.isabs(path) and os.path.isdir(path)]
@@ -79,7 +76,7 @@ class SandboxedExtractor:
         declared, name = (claim[-_NAME_MOST:].replace("\0", "") for claim in claims)
         command = [sys.executable, "-I", "-S", "-B", worker.__file__, str(content.resolve()), declared, name]
         try:
-            return subprocess.Popen(
+            return subprocess.Popen(  # noqa: S603 - our own program; the caller's words are arguments, not options
                 [*command, str(wall_seconds), *limits, "--", *self._paths],
                 stdin=lifeline,
                 stdout=subprocess.PIPE,
@@ -106,7 +103,7 @@ class _Reader:
 
     def media_type(self) -> str:
         kind, _, body = self._frame()
-        if kind != worker.TYPE:
+        if kind != frames.TYPE:
             raise RuntimeError(f"the reading process began with frame {kind}")
         return body
 
@@ -114,26 +111,26 @@ class _Reader:
         characters = 0
         for expected in range(1, self._limits.pages + 2):
             kind, number, text = self._frame()
-            if kind == worker.DONE:
+            if kind == frames.DONE:
                 return
-            if kind not in (worker.PAGE, worker.OCR_PAGE) or number != expected:
+            if kind not in (frames.PAGE, frames.OCR_PAGE) or number != expected:
                 raise RuntimeError(f"the reading process sent frame {kind} number {number}, not page {expected}")
             characters += len(text) + 1
             if expected > self._limits.pages or characters > self._limits.characters:
                 break
-            yield Page(number, text, needs_ocr=kind == worker.OCR_PAGE)
+            yield Page(number, text, needs_ocr=kind == frames.OCR_PAGE)
         raise DocumentError("too_large")
 
     def _frame(self) -> tuple[int, int, str]:
-        header = self._take(_HEADER_BYTES)
+        header = self._take(frames.HEADER_BYTES)
         kind, number, length = header[0], int.from_bytes(header[1:5], "big"), int.from_bytes(header[5:9], "big")
         if length > 4 * self._limits.page_characters + 4096:
             raise DocumentError("too_large", "A page of the document has too many characters.")
         body = self._take(length).decode("utf-8", "replace")
-        if kind == worker.REFUSED:
+        if kind == frames.REFUSED:
             code, _, message = body.partition("\n")
             raise DocumentError(code if code in CATALOGUE else "corrupt", message)
-        if kind == worker.BROKEN:
+        if kind == frames.BROKEN:
             raise RuntimeError(f"the reading process cannot import its parser: {body}")
         return kind, number, body
 

@@ -1,4 +1,4 @@
-"""The queues on SQS: ten messages a request, each with its tenant as message group, which makes standard queues fair."""
+"""The queues on SQS: ten messages a request, each with its tenant as message group, which makes the queues fair."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from forebay.adapters.aws import reason
 from forebay.domain.commands import Command
 from forebay.domain.errors import TransientError
 
@@ -45,7 +46,7 @@ class SqsQueues:
         try:
             answer = self._client().send_message_batch(QueueUrl=self._urls[verb], Entries=entries)
         except (BotoCoreError, ClientError) as error:
-            raise TransientError(f"the {verb} queue failed: {type(error).__name__}") from error
+            raise TransientError(f"the {verb} queue failed: {reason(error)}") from error
         if answer.get("Failed"):
             raise TransientError(f"the {verb} queue refused {len(answer['Failed'])} messages")
 
@@ -63,5 +64,5 @@ class SqsQueues:
                 QueueUrl=self._urls[verb], AttributeNames=["ApproximateNumberOfMessages"]
             )
         except (BotoCoreError, ClientError) as error:
-            raise TransientError(f"the {verb} queue failed: {type(error).__name__}") from error
+            raise TransientError(f"the {verb} queue failed: {reason(error)}") from error
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])

@@ -26,7 +26,7 @@ class _Missing:
     def __init__(self, port: str) -> None:
         self._port = port
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - stands for any port
+    def __getattr__(self, name: str) -> Any:
         raise NotGiven(f"this function has no {self._port} (asked for {name})")
 
 
@@ -36,7 +36,7 @@ def settings() -> Settings:
     return Settings.from_environment()
 
 
-def engine_with(**more: Any) -> Engine:  # noqa: ANN401 - ports by name, checked by Engine's own fields
+def engine_with(**more: Any) -> Engine:
     """An engine of the core ports and of `more`."""
     told = settings()
     ports: dict[str, Any] = {port: _Missing(port) for port in ("index", "extractor", "tokenizer", "embedder")}

@@ -88,20 +88,24 @@ class Endpoint:
         return re.compile(_PARAMETER.sub("[^/]+", re.escape(self.path).replace("\\<", "<").replace("\\>", ">")))
 
     @functools.cached_property
+    def query_models(self) -> tuple[type[BaseModel], ...]:
+        """The models whose members are query parameters of its own."""
+        kinds = (kind for _, kind in _query_parameters(self.answer))
+        return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
+
+    @functools.cached_property
     def query(self) -> frozenset[str]:
         """The names of the query parameters that it knows."""
-        hints = get_type_hints(self.answer, include_extras=True)
-        return frozenset(known for name, hint in hints.items() for known in _query_names(name, hint))
+        members = {member for model in self.query_models for member in model.model_fields}
+        plain = {name for name, kind in _query_parameters(self.answer) if kind not in self.query_models}
+        return frozenset(members | plain)
 
 
-def _query_names(name: str, hint: object) -> tuple[str, ...]:
-    """The query parameters that a function's parameter stands for: one, or one per member of a model."""
-    if get_origin(hint) is not Annotated:
-        return ()
-    kind, *marks = get_args(hint)
-    if not any(isinstance(mark, Query) for mark in marks):
-        return ()
-    return tuple(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else (name,)
+def _query_parameters(answer: Callable[..., object]) -> list[tuple[str, object]]:
+    """Name and type of each parameter that is marked as `Query`."""
+    hints = get_type_hints(answer, include_extras=True)
+    marked = ((name, get_args(hint)) for name, hint in hints.items() if get_origin(hint) is Annotated)
+    return [(name, kind) for name, (kind, *marks) in marked if any(isinstance(mark, Query) for mark in marks)]
 
 
 @dataclass(frozen=True, slots=True)

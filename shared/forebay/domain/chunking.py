@@ -19,7 +19,7 @@ from forebay.domain.ports import Tokenizer
 _BOUNDARY: Final = re.compile(
     r"""(?<=[.!?])["'”’»)\]]*\s++(?![a-z])|(?<=[。！？])[」』”’）]*\s*|\n\s*\n|\n(?=[^\S\n]*(?:[•‣◦▪*-]|\d{1,3}[.)])\s)"""
 )
-_SPACE: Final = re.compile(r"\s")
+_SENTENCE_LEAST: Final = 8  # characters; dotted leaders and initials are no sentences
 _OPEN_SENTENCE_MOST: Final = 4  # times max_characters: text without any boundary waits no longer than that
 
 
@@ -54,6 +54,7 @@ class Chunker:
         self._open = 0  # where the first sentence without a known end begins
         self._pages: list[tuple[int, int]] = []  # (start, number) of the pages that `_text` touches
         self._pending: list[_Unit] = []  # the chunk in the making, overlap first
+        self._pending_tokens = 0
         self._fresh = 0  # how many of `_pending` are in no chunk yet
         self._number = 0
 
@@ -85,7 +86,7 @@ class Chunker:
         for match in _BOUNDARY.finditer(self._text, at):
             if match.end() >= length:
                 break
-            if match.end() > at:
+            if match.end() - at >= _SENTENCE_LEAST:
                 spans.append((self._base + at, self._base + match.end()))
                 at = match.end()
         if length - at > _OPEN_SENTENCE_MOST * self._most_characters:
@@ -165,12 +166,12 @@ class Chunker:
                     chunks.append(self._chunk())
                 self._keep_overlap(unit)
             self._pending.append(unit)
+            self._pending_tokens += unit.tokens
             self._fresh += 1
         return chunks
 
     def _room_for(self, unit: _Unit) -> bool:
-        tokens = sum(pending.tokens for pending in self._pending) + unit.tokens
-        return self._fits(unit.end - self._pending[0].start, tokens)
+        return self._fits(unit.end - self._pending[0].start, self._pending_tokens + unit.tokens)
 
     def _keep_overlap(self, following: _Unit) -> None:
         kept: list[_Unit] = []
@@ -181,6 +182,7 @@ class Chunker:
                 break
             kept.append(unit)
         self._pending = kept[::-1]
+        self._pending_tokens = sum(unit.tokens for unit in kept)
         self._fresh = 0
 
     def _chunk(self) -> Chunk:
@@ -195,7 +197,7 @@ class Chunker:
             page_last=self._page_at(start + len(text) - 1),
             char_start=start,
             char_end=start + len(text),
-            tokens=sum(unit.tokens for unit in self._pending),
+            tokens=self._pending_tokens,
         )
         self._number += 1
         return chunk

@@ -63,4 +63,6 @@ class PurgeDocument(_OfDocument):
 
 Command = ExtractDocument | EmbedChunks | PublishDocument | ExpandJob | PurgeDocument
 
+RunCommand = ExtractDocument | EmbedChunks | PublishDocument  # work on one run of one document
+
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])

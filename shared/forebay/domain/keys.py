@@ -1,20 +1,20 @@
 """Where everything is kept: record keys and object keys, built from typed ids only.
 
-    T#<tenant>#C#<collection>#<h>   D#<key>          a document           h = 16 write shards by hash of the key
-    T#<tenant>#C#<collection>#<h>   COUNT            visible documents and chunks of this shard
-    T#<tenant>                      COL#<name>       a collection
-    JOB#<job>                       META             a job
-    JOB#<job>#<shard>               COUNT            exact counts of the shard's rows
-    JOB#<job>#<shard>               R#<key>          a job's row: one document in one job
-    EVENT#<id>                      EVENT            something to be told
-    UPLOAD#<id>                     UPLOAD           a presigned upload
-    KEY#<id>                        KEY              an API key
+T#<tenant>#C#<collection>#<h>   D#<key>          a document           h = 16 write shards by hash of the key
+T#<tenant>#C#<collection>#<h>   COUNT            visible documents and chunks of this shard
+T#<tenant>                      COL#<name>       a collection
+JOB#<job>                       META             a job
+JOB#<job>#<shard>               COUNT            exact counts of the shard's rows
+JOB#<job>#<shard>               R#<key>          a job's row: one document in one job
+EVENT#<id>                      EVENT            something to be told
+UPLOAD#<id>                     UPLOAD           a presigned upload
+KEY#<id>                        KEY              an API key
 
-    sources/<run>           inline content of a run           (data bucket; expires)
-    requests/<job>.json     a request too large for one transaction  (data bucket; expires)
-    runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
-    uploads/<tenant>/<upload>           presigned uploads     (uploads bucket; expires)
-    inbox/<tenant>/<collection>/<path>  files put by hand     (uploads bucket)
+sources/<run>           inline content of a run           (data bucket; expires)
+requests/<job>.json     a request too large for one transaction  (data bucket; expires)
+runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
+uploads/<tenant>/<upload>           presigned uploads     (uploads bucket; expires)
+inbox/<tenant>/<collection>/<path>  files put by hand     (uploads bucket)
 """
 
 import base64

@@ -62,7 +62,7 @@ class Embedder(Protocol):
 
 
 class VectorIndex(Protocol):
-    """The search index. Never the source of truth: it may show written chunks late, and it may show chunks of dead runs."""
+    """The search index. Never the source of truth: it may show chunks late, and it may show those of dead runs."""
 
     def put(self, chunks: Sequence[IndexedChunk]) -> None:
         """Write chunks, any number; writing a chunk again (same run and number) replaces it with equal data.

@@ -101,3 +101,28 @@ class SearchRequest:
     mode: str = "hybrid"  # hybrid | vector | text
     filters: tuple[MetadataFilter, ...] = ()
     document_ids: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which part of a list is wanted: at most `limit` entries from the cursor on (None: from the beginning)."""
+
+    limit: int
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A document as a caller calls it: `reference` is its id or its key."""
+
+    tenant: TenantId
+    collection: Collection
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFilter:
+    """Which documents a list shows: those whose id starts with `prefix`, or the one with this id."""
+
+    prefix: str = ""
+    id: str | None = None

@@ -5,6 +5,7 @@ gateway event → Incoming → endpoint (404, 405) → principal (401, 403) → 
 """
 
 import functools
+import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +50,7 @@ class _Site:
         self._app = APIGatewayHttpResolver(
             enable_validation=True,
             response_validation_error_http_code=_SERVER_ERROR,
+            serializer=functools.partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
             json_body_deserializer=parse_json,  # type: ignore[arg-type]  # any JSON value is right
         )
         self._app.exception_handler(Exception)(_raise)

@@ -98,6 +98,8 @@ def describe(app: APIGatewayHttpResolver, owned: Sequence[tuple[Endpoint, Dialec
             operation = _object(_object(paths, _template(endpoint.path)), endpoint.method.lower())
             _complete(operation, endpoint, dialect)
             schemas |= _error_schemas(dialect.error_body)
+            for model in endpoint.query_models:
+                schemas.pop(model.__name__, None)
     for name in _GENERATED:
         schemas.pop(name, None)
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
@@ -118,6 +120,7 @@ def _complete(operation: Json, endpoint: Endpoint, dialect: Dialect) -> None:
     operation["security"] = [] if endpoint.scope is None else [{scheme: []} for scheme in _SECURITY]
     if endpoint.scope is not None:
         operation["x-scope"] = endpoint.scope.value
+    _complete_parameters(operation, endpoint)
     responses = _object(operation, "responses")
     responses.pop("422", None)
     responses.pop("500", None)
@@ -130,6 +133,17 @@ def _complete(operation: Json, endpoint: Endpoint, dialect: Dialect) -> None:
         responses.setdefault(
             str(status), {"description": text, "content": {dialect.error_media_type: {"schema": reference}}}
         )
+
+
+def _complete_parameters(operation: Json, endpoint: Endpoint) -> None:
+    """Bounds, words and defaults of query parameters: Powertools 3.37 writes only the type of a model's members."""
+    known: Json = {}
+    for model in endpoint.query_models:
+        known |= _object(model.model_json_schema(ref_template=_REFERENCE), "properties")
+    parameters = operation.get("parameters")
+    for parameter in parameters if isinstance(parameters, list) else []:
+        if parameter["in"] == "query" and parameter["name"] in known:
+            parameter["schema"] = known[parameter["name"]]
 
 
 def _errors(endpoint: Endpoint) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from forebay.domain.commands import COMMANDS, Command
+from forebay.domain.commands import COMMANDS, Command, RunCommand
 from forebay.domain.errors import DocumentError, Superseded, TransientError
 from forebay.service.engine import Engine
 from forebay.service.fail import fail
@@ -81,18 +81,11 @@ def commands(use_cases: Mapping[type[Command], UseCase]) -> Work:
         try:
             use_case(engine, command)
         except DocumentError as error:
-            _end(engine, command, error)
+            if not isinstance(command, RunCommand):
+                raise
+            fail(engine, command, error)
 
     return work
-
-
-def _end(engine: Engine, command: Command, error: DocumentError) -> None:
-    run = getattr(command, "run", None)
-    key = getattr(command, "key", None)
-    collection = getattr(command, "collection", None)
-    if run is None or key is None or collection is None:
-        raise UnknownMessage("a command without a run cannot end a document") from error
-    fail(engine, command.tenant, collection, key, run, error)
 
 
 def read_command(body: str) -> Command | None:

@@ -55,7 +55,9 @@ def authenticate(engine: Engine, credential: str | None) -> Principal:
     expires = text(record, "expires")
     if expires and expires <= stamp(engine.now()):
         raise CallerError("unauthenticated")
-    return Principal(TenantId(text(record, "tenant")), frozenset(text(record, "scopes").split()), given[1] if given else "")
+    return Principal(
+        TenantId(text(record, "tenant")), frozenset(text(record, "scopes").split()), given[1] if given else ""
+    )
 
 
 def create_key(engine: Engine, tenant: str, scopes: Iterable[str], expires_at: str = "") -> str:

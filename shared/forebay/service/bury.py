@@ -24,7 +24,7 @@ def bury(engine: Engine, command: Command | None, body: str, message_id: str) ->
     match command:
         case ExtractDocument() | EmbedChunks() | PublishDocument():
             error = DocumentError("poison", f"{command.type} failed every time it was tried")
-            fail(engine, command.tenant, command.collection, command.key, command.run, error)
+            fail(engine, command, error)
         case ExpandJob():
             _end_job(engine, command)
         case _:

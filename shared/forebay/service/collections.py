@@ -10,6 +10,7 @@ from forebay.domain import keys
 from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import CallerError, TransientError
 from forebay.domain.records import Record, Refused, Update, number, text
+from forebay.domain.requests import Window
 from forebay.domain.times import stamp
 from forebay.service.engine import Engine
 from forebay.service.walk import walk
@@ -35,11 +36,9 @@ def collection_view(engine: Engine, tenant: TenantId, name: Collection) -> Colle
     return _views(engine, tenant, [record])[0]
 
 
-def collection_views(
-    engine: Engine, tenant: TenantId, limit: int, cursor: str | None
-) -> tuple[list[CollectionView], str | None]:
+def collection_views(engine: Engine, tenant: TenantId, window: Window) -> tuple[list[CollectionView], str | None]:
     """A page of the tenant's collections by name."""
-    records, following = walk(engine, [keys.collections(tenant)], "COL#", limit, cursor)
+    records, following = walk(engine, [keys.collections(tenant)], "COL#", window)
     return _views(engine, tenant, records), following
 
 
@@ -62,9 +61,7 @@ def put_collection(
 
 def _views(engine: Engine, tenant: TenantId, records: Sequence[Record]) -> list[CollectionView]:
     names = [Collection(text(record, "sk").removeprefix("COL#")) for record in records]
-    places = [
-        keys.collection_count(tenant, name, shard) for name in names for shard in range(keys.DOCUMENT_SHARDS)
-    ]
+    places = [keys.collection_count(tenant, name, shard) for name in names for shard in range(keys.DOCUMENT_SHARDS)]
     counts = engine.records.get_many(places)
     views = []
     for name, record in zip(names, records, strict=True):

@@ -15,6 +15,7 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState
 from forebay.service.due import due
 from forebay.service.engine import Engine
+from forebay.service.fence import held_document
 from forebay.service.finish import finish
 from forebay.service.publish import publish_document
 
@@ -23,10 +24,7 @@ log = logging.getLogger(__name__)
 
 def embed(engine: Engine, command: EmbedChunks) -> None:
     """Do the command; any number of times. Raises DocumentError, Superseded, TransientError."""
-    record = engine.records.get(keys.document(command.tenant, command.collection, command.key))
-    document = document_of(record) if record is not None else None
-    if document is None or document.run != command.run:
-        raise Superseded()
+    document = held_document(engine, command)
     if document.state is not DocumentState.INDEXING:
         finish(engine, document.job)
         return

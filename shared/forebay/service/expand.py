@@ -16,7 +16,7 @@ from forebay.service.remove import expand_removal
 from forebay.service.settle import ShardEnd, shard_writes
 from forebay.service.sources import document_id, row_for
 from forebay.service.submit import extract_command, unpacked
-from forebay.service.take_over import TooManyWrites, row_record, take_over
+from forebay.service.take_over import TakeOver, TooManyWrites, row_record, take_over
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def _accept(engine: Engine, job: Job, request: SubmitJob, documents: list[Docume
 def _take(engine: Engine, job: Job, rows: list[Row]) -> None:
     if not rows:
         return
-    refused = take_over(engine, job, rows, [])
+    refused = take_over(engine, TakeOver(job, rows))
     if isinstance(refused, TooManyWrites) or (isinstance(refused, Refused) and len(rows) > 1):
         for row in rows:  # too many, or another expander took some of them: one by one
             _take(engine, job, [row])

@@ -26,6 +26,7 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, RowState, before
 from forebay.service.due import due, due_after_grace
 from forebay.service.engine import Engine
+from forebay.service.fence import held_document
 from forebay.service.finish import finish
 from forebay.service.settle import Outcome, settle
 from forebay.service.sources import row_metadata
@@ -87,10 +88,7 @@ def _claimed(engine: Engine, command: ExtractDocument) -> Document | None:
     )
     if not isinstance(claimed, Refused):
         return document_of(claimed)
-    record = engine.records.get(key)
-    document = document_of(record) if record is not None else None
-    if document is None or document.run != command.run:
-        raise Superseded()
+    document = held_document(engine, command)
     if document.state is DocumentState.INDEXING:
         ask_for_embedding(engine, document)
     elif document.state in before(DocumentState.EXTRACTING):
@@ -244,7 +242,8 @@ def _fix(engine: Engine, document: Document, cut: _Cut, attempt: str) -> None:
             raise Superseded("another worker or command was first")
     else:
         now = document_of(fixed)
-        log.info("document cut", extra={"job_id": now.job, "document_key": now.key, "pages": now.pages, "chunks": now.chunks})
+        facts = {"job_id": now.job, "document_key": now.key, "pages": now.pages, "chunks": now.chunks}
+        log.info("document cut", extra=facts)
     ask_for_embedding(engine, now)
 
 
@@ -259,4 +258,3 @@ def ask_for_embedding(engine: Engine, document: Document) -> None:
             if batch not in document.done
         ]
     )
-

@@ -2,30 +2,25 @@
 
 import logging
 
-from forebay.domain import keys
-from forebay.domain.document import Collection, DocumentKey, RunId, TenantId
-from forebay.domain.errors import ForebayError, Superseded
+from forebay.domain.commands import RunCommand
+from forebay.domain.errors import ForebayError
 from forebay.domain.job import Counts
 from forebay.domain.records import Update
-from forebay.domain.stored_document import DeadRun, dead_value, document_of
+from forebay.domain.stored_document import DeadRun, dead_value
 from forebay.domain.times import stamp
 from forebay.domain.transitions import WORKING, DocumentState, RowState
 from forebay.service.due import due_after_grace
 from forebay.service.engine import Engine
+from forebay.service.fence import held_document
 from forebay.service.finish import finish
 from forebay.service.settle import Outcome, settle
 
 log = logging.getLogger(__name__)
 
 
-def fail(
-    engine: Engine, tenant: TenantId, collection: Collection, key: DocumentKey, run: RunId, error: ForebayError
-) -> None:
-    """The document's run ends with `error`. Idempotent. Raises Superseded, TransientError."""
-    record = engine.records.get(keys.document(tenant, collection, key))
-    document = document_of(record) if record is not None else None
-    if document is None or document.run != run:
-        raise Superseded()
+def fail(engine: Engine, work: RunCommand, error: ForebayError) -> None:
+    """The run that `work` is for ends with `error`. Idempotent. Raises Superseded, TransientError."""
+    document = held_document(engine, work)
     if document.state not in WORKING:
         finish(engine, document.job)
         return

@@ -57,9 +57,7 @@ def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_m
 def tell(engine: Engine, event: Event) -> None:
     """Publish the event, then mark it told; dying between the two tells it again under the same id."""
     engine.bus.publish([event])
-    engine.records.write(
-        Update(keys.event(event.id), set={"told": stamp(engine.now())}, remove=("due_pk", "due_at"))
-    )
+    engine.records.write(Update(keys.event(event.id), set={"told": stamp(engine.now())}, remove=("due_pk", "due_at")))
 
 
 def event_of(record: Record) -> Event:
@@ -91,7 +89,10 @@ def _event(job: Job, state: JobState, now: datetime) -> Event:
         "kind": job.kind.value,
         "status": state.value,
         "counts": {
-            "documents": {"total": job.total, **{n: getattr(sums, n) for n in ("ready", "unchanged", "failed", "canceled")}},
+            "documents": {
+                "total": job.total,
+                **{n: getattr(sums, n) for n in ("ready", "unchanged", "failed", "canceled")},
+            },
             "chunks": {"total": sums.chunks, "embedded": sums.embedded, "reused": sums.reused, "deleted": sums.deleted},
         },
         "created_at": job.created_at,

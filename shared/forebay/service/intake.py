@@ -10,14 +10,14 @@ from forebay.domain import keys
 from forebay.domain.document import Collection, DocumentId, ObjectRef, RunId, TenantId
 from forebay.domain.job import Job, JobKind, Row, metadata_text
 from forebay.domain.records import Absent, Put, Write
-from forebay.domain.requests import SubmitJob
+from forebay.domain.requests import Address
 from forebay.domain.stored_document import document_of
 from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.remove import remove_document
 from forebay.service.submit import extract_command, job_record
-from forebay.service.take_over import take_over
+from forebay.service.take_over import TakeOver, take_over
 from forebay.service.uploads import check_upload
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,9 @@ def intake(engine: Engine, key: str) -> None:
         return
     inbox = _INBOX.fullmatch(key)
     if inbox is None or not inbox[3].isprintable() or key.endswith("/"):
-        log.warning("object ignored", extra={"reason": "its key is neither an upload nor inbox/<tenant>/<collection>/<path>"})
+        log.warning(
+            "object ignored", extra={"reason": "its key is neither an upload nor inbox/<tenant>/<collection>/<path>"}
+        )
         return
     tenant, collection, id_ = TenantId(inbox[1]), Collection(inbox[2]), DocumentId(inbox[3])
     for _ in range(_LOOKS):
@@ -60,7 +62,7 @@ def _gone(engine: Engine, tenant: TenantId, collection: Collection, id_: Documen
     document = document_of(record) if record is not None else None
     if document is None or document.gone or document.source is None or not document.source.key.startswith("inbox/"):
         return
-    remove_document(engine, tenant, collection, key)
+    remove_document(engine, Address(tenant, collection, key))
 
 
 def _accept(engine: Engine, tenant: TenantId, collection: Collection, id_: DocumentId, found: ObjectRef) -> None:
@@ -97,6 +99,6 @@ def _accept(engine: Engine, tenant: TenantId, collection: Collection, id_: Docum
         Put(job.record_key, job_record(engine, job), when=(Absent(),)),
         Put(keys.counter(job_id, 0), {"left": 1}),
     ]
-    if take_over(engine, job, [row], first, solo=True) is None:
+    if take_over(engine, TakeOver(job, [row], first, solo=True)) is None:
         engine.queues.offer([extract_command(job, row)])
         log.info("object accepted", extra={"job_id": job_id, "document_key": key, "size": found.size_bytes})

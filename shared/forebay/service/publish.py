@@ -2,16 +2,16 @@
 
 import logging
 
-from forebay.domain import keys
 from forebay.domain.commands import PublishDocument
 from forebay.domain.errors import Superseded
 from forebay.domain.job import Counts
 from forebay.domain.records import Update, Value
-from forebay.domain.stored_document import DeadRun, Document, Visible, dead_value, document_of, visible_value
+from forebay.domain.stored_document import DeadRun, Document, Visible, dead_value, visible_value
 from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, RowState
 from forebay.service.due import due_after_grace
 from forebay.service.engine import Engine
+from forebay.service.fence import held_document
 from forebay.service.finish import finish
 from forebay.service.settle import Outcome, settle
 from forebay.service.take_over import visibility_writes
@@ -23,10 +23,7 @@ _TRIES = 6  # then sweep takes over: a function that keeps sending itself messag
 
 def publish(engine: Engine, command: PublishDocument) -> None:
     """Do the command; any number of times. Raises Superseded, TransientError."""
-    record = engine.records.get(keys.document(command.tenant, command.collection, command.key))
-    document = document_of(record) if record is not None else None
-    if document is None or document.run != command.run:
-        raise Superseded()
+    document = held_document(engine, command)
     if document.state is DocumentState.INDEXING:
         publish_document(engine, document, tries=command.tries)
     else:
@@ -75,9 +72,7 @@ def _flip(engine: Engine, document: Document) -> None:
         engine,
         document,
         Outcome(DocumentState.READY, RowState.READY, counts),
-        Update(
-            document.record_key, set=change, remove=("done", *(() if leaves_garbage else ("due_pk", "due_at")))
-        ),
+        Update(document.record_key, set=change, remove=("done", *(() if leaves_garbage else ("due_pk", "due_at")))),
         visibility_writes([(document, 0 if old else 1, document.chunks - (old.chunks if old else 0))]),
     )
 

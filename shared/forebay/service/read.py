@@ -10,6 +10,7 @@ from forebay.domain.document import Chunk, Collection, DocumentId, Metadata, Ten
 from forebay.domain.errors import CallerError, TransientError
 from forebay.domain.job import row_of
 from forebay.domain.records import Record, text
+from forebay.domain.requests import Address, DocumentFilter, Window
 from forebay.domain.stored_document import Document, Visible, document_of
 from forebay.domain.transitions import DocumentState
 from forebay.service.cursors import read_cursor, write_cursor
@@ -36,24 +37,23 @@ class PageText:
     text: str
 
 
-def document_view(engine: Engine, tenant: TenantId, collection: Collection, reference: str) -> DocumentView:
+def document_view(engine: Engine, address: Address) -> DocumentView:
     """One document by id or key. Raises CallerError not_found, also when it is deleted."""
-    document = _present(engine, tenant, collection, reference)
+    document = _present(engine, address)
     return DocumentView(document, document.state.value, _metadata(engine, document))
 
 
 def document_views(
-    engine: Engine, tenant: TenantId, collection: Collection, limit: int, cursor: str | None, *,
-    prefix: str = "", id_: str | None = None,
-) -> tuple[list[DocumentView], str | None]:  # fmt: skip
-    """A page of the collection's documents, of those whose id starts with `prefix`, or of the one with the id."""
-    if id_ is not None:
-        key = keys.document_key(tenant, collection, DocumentId(id_))
+    engine: Engine, tenant: TenantId, collection: Collection, wanted: DocumentFilter, window: Window
+) -> tuple[list[DocumentView], str | None]:
+    """The collection's documents, some at a time."""
+    if wanted.id is not None:
+        key = keys.document_key(tenant, collection, DocumentId(wanted.id))
         record = engine.records.get(keys.document(tenant, collection, key))
         records, following = ([record] if record is not None and _listed(record, "") else []), None
     else:
         shards = [keys.documents(tenant, collection, shard) for shard in range(keys.DOCUMENT_SHARDS)]
-        records, following = walk(engine, shards, "D#", limit, cursor, wanted=lambda r: _listed(r, prefix))
+        records, following = walk(engine, shards, "D#", window, wanted=lambda r: _listed(r, wanted.prefix))
     documents = [document_of(record) for record in records]
     return [DocumentView(document, document.state.value) for document in documents], following
 
@@ -64,13 +64,13 @@ def _listed(record: Record, prefix: str) -> bool:
 
 
 def document_content(
-    engine: Engine, tenant: TenantId, collection: Collection, reference: str, page_first: int | None, page_last: int | None
-) -> tuple[str, list[PageText]]:  # fmt: skip
+    engine: Engine, address: Address, page_first: int | None, page_last: int | None
+) -> tuple[str, list[PageText]]:
     """The visible version's text, and its pages, or some of them.
 
     Raises CallerError not_found (also when nothing is visible yet), content_too_large.
     """
-    document, visible = _visible(engine, tenant, collection, reference)
+    document, visible = _visible(engine, address)
     pages: list[PageText] = []
     size = 0
     for batch in _batches(engine, visible):
@@ -83,30 +83,28 @@ def document_content(
     return "\n".join(page.text for page in pages), pages
 
 
-def document_chunks(
-    engine: Engine, tenant: TenantId, collection: Collection, reference: str, limit: int, cursor: str | None
-) -> tuple[list[Chunk], str | None]:  # fmt: skip
+def document_chunks(engine: Engine, address: Address, window: Window) -> tuple[list[Chunk], str | None]:
     """A page of the visible version's chunks. Raises CallerError not_found, invalid_request."""
-    _, visible = _visible(engine, tenant, collection, reference)
-    first, _ = read_cursor(cursor, max(1, visible.chunks))
-    last = min(first + limit, visible.chunks)
+    _, visible = _visible(engine, address)
+    first, _ = read_cursor(window.cursor, max(1, visible.chunks))
+    last = min(first + window.limit, visible.chunks)
     chunks: list[Chunk] = []
     for number in range(first // BATCH_CHUNKS, -(-last // BATCH_CHUNKS)):
         chunks += [chunk for chunk in _batch(engine, visible, number).chunks if first <= chunk.number < last]
     return chunks, write_cursor(last, "") if last < visible.chunks else None
 
 
-def _present(engine: Engine, tenant: TenantId, collection: Collection, reference: str) -> Document:
-    document = find_document(engine, tenant, collection, reference)
+def _present(engine: Engine, address: Address) -> Document:
+    document = find_document(engine, address)
     if document is None or document.gone:
-        raise CallerError("not_found", f"there is no document {reference} in {collection}")
+        raise CallerError("not_found", f"there is no document {address.reference} in {address.collection}")
     return document
 
 
-def _visible(engine: Engine, tenant: TenantId, collection: Collection, reference: str) -> tuple[Document, Visible]:
-    document = _present(engine, tenant, collection, reference)
+def _visible(engine: Engine, address: Address) -> tuple[Document, Visible]:
+    document = _present(engine, address)
     if document.visible is None:
-        raise CallerError("not_found", f"document {reference} is {document.state.value}; nothing of it is visible yet")
+        raise CallerError("not_found", f"nothing of the document is visible yet: it is {document.state.value}")
     return document, document.visible
 
 

@@ -9,6 +9,7 @@ from forebay.domain.document import Collection, JobId, RunId, TenantId
 from forebay.domain.errors import CallerError, Superseded, TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of, job_of
 from forebay.domain.records import Absent, Delete, Has, Put, Query, Refused, Update, Write
+from forebay.domain.requests import Address
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, JobState, RowState
@@ -17,22 +18,20 @@ from forebay.service.finish import finish
 from forebay.service.references import find_document
 from forebay.service.settle import ShardEnd, shard_writes
 from forebay.service.submit import job_record
-from forebay.service.take_over import TooManyWrites, take_over
+from forebay.service.take_over import TakeOver, TooManyWrites, take_over
 
 log = logging.getLogger(__name__)
 
 _SLICE = 15  # documents a transaction; each may interrupt another job's row and counter
 
 
-def remove_document(
-    engine: Engine, tenant: TenantId, collection: Collection, reference: str, *, dialect: str = "native"
-) -> Job:
+def remove_document(engine: Engine, address: Address, *, dialect: str = "native") -> Job:
     """Delete the document by id or key. Idempotent: what is not there is deleted already.
 
     When it returns, nobody can read or find the document; the job succeeds when nothing of it is in the index.
     """
-    document = find_document(engine, tenant, collection, reference)
-    job = _new_job(engine, tenant, collection, dialect)
+    document = find_document(engine, address)
+    job = _new_job(engine, address.tenant, address.collection, dialect)
     if document is not None and document.state is DocumentState.DELETING and not document.purged:
         running = engine.records.get(keys.job(document.job))
         if running is not None:
@@ -44,7 +43,7 @@ def remove_document(
         Put(job.record_key, job_record(engine, job), when=(Absent(),)),
         Put(keys.counter(job.id, 0), {"left": 1}),
     ]
-    refused = take_over(engine, job, [_row(job, document)], first, solo=True)
+    refused = take_over(engine, TakeOver(job, [_row(job, document)], first, solo=True))
     if refused is not None:
         raise TransientError("the deletion could not be recorded")
     engine.queues.offer([purge_command(document)])
@@ -134,7 +133,7 @@ def _remove_slice(engine: Engine, job: Job, documents: list[Document]) -> None:
         Update(job.record_key, add={"total": more}, when=(Has("expanding"),)),
         Update(keys.counter(job.id, 0), add={"left": more}, when=(Has("left"),)),
     ]
-    refused = take_over(engine, job, [_row(job, document) for document in documents], first)
+    refused = take_over(engine, TakeOver(job, [_row(job, document) for document in documents], first))
     if isinstance(refused, TooManyWrites):
         for document in documents:
             _remove_slice(engine, job, [document])

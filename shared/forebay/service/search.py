@@ -58,7 +58,9 @@ _MODES: Mapping[str, Callable[[Engine, SearchScope, str, Sequence[float], int], 
 
 def _visible(engine: Engine, request: SearchRequest, hits: list[Hit]) -> list[Hit]:
     """The hits whose run is the visible one of their document: the index may hold dead runs, or new ones unfinished."""
-    places: dict[DocumentKey, Key] = {hit.key: keys.document(request.tenant, request.collection, hit.key) for hit in hits}
+    places: dict[DocumentKey, Key] = {
+        hit.key: keys.document(request.tenant, request.collection, hit.key) for hit in hits
+    }
     records = engine.records.get_many(list(places.values())) if places else {}
     documents = {key: document_of(records[place]) for key, place in places.items() if place in records}
     seen = {key: document.visible.run for key, document in documents.items() if document.visible is not None}

@@ -120,9 +120,7 @@ def known_of(document: Document) -> dict[str, Value]:
     return {name: value for name, value in known.items() if value}
 
 
-def settle(
-    engine: Engine, document: Document, outcome: Outcome, change: Update, also: Sequence[Write] = ()
-) -> None:
+def settle(engine: Engine, document: Document, outcome: Outcome, change: Update, also: Sequence[Write] = ()) -> None:
     """End the run of `document` as read: `change` is its own update, fenced here; `also` are writes that go with it.
 
     Raises Superseded when the fence has moved on or the run has ended already, TransientError when the shard stays

@@ -35,7 +35,7 @@ from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.sources import declared_type, document_id, document_name, inline_content, locate, row_for
-from forebay.service.take_over import TooManyWrites, row_record, take_over
+from forebay.service.take_over import TakeOver, TooManyWrites, row_record, take_over
 
 log = logging.getLogger(__name__)
 
@@ -156,7 +156,7 @@ def _record(engine: Engine, job: Job, rows: Sequence[Row], priority: str) -> Ref
         done = replace(job, filled=frozenset({0}), counts=Counts(failed=len(failed)))
         first = [Put(job.record_key, job_record(engine, done), when=(Absent(),))]
     first += [Put(row.record_key, row_record(row)) for row in failed]
-    refused = take_over(engine, job, good, first, solo=len(rows) == 1)
+    refused = take_over(engine, TakeOver(job, good, first, solo=len(rows) == 1))
     if refused is None:
         engine.queues.offer([extract_command(job, row) for row in good])
         log.info("job accepted", extra={"job_id": job.id, "documents": len(rows), "refused": len(failed)})
@@ -194,10 +194,16 @@ _KINDS = {kind.__name__: kind for kind in (TextSource, BytesSource, ObjectSource
 def _packed(request: SubmitJob) -> bytes:
     documents = []
     for document in request.documents:
-        source = {name: b64encode(v).decode() if isinstance(v, bytes) else v for name, v in asdict(document.source).items()}
+        source = {
+            name: b64encode(v).decode() if isinstance(v, bytes) else v for name, v in asdict(document.source).items()
+        }
         packed = {"id": document.id, "name": document.name, "media_type": document.media_type}
-        documents.append(packed | {"metadata": document.metadata, "kind": type(document.source).__name__, "source": source})
-    return json.dumps({"options": asdict(request.options), "priority": request.priority, "documents": documents}).encode()
+        documents.append(
+            packed | {"metadata": document.metadata, "kind": type(document.source).__name__, "source": source}
+        )
+    return json.dumps(
+        {"options": asdict(request.options), "priority": request.priority, "documents": documents}
+    ).encode()
 
 
 def unpacked(job: Job, packed: bytes) -> SubmitJob:

@@ -69,7 +69,8 @@ def _sweep_job(engine: Engine, key: Key, record: Record) -> None:
 def _sweep_event(engine: Engine, key: Key, record: Record) -> None:
     event = event_of(record)
     later = due_in(engine, event.id, engine.policy.times.event_retry)
-    if not isinstance(engine.records.write(Update(key, set=later, when=(Is("due_at", text(record, "due_at")),))), Refused):
+    mine = engine.records.write(Update(key, set=later, when=(Is("due_at", text(record, "due_at")),)))
+    if not isinstance(mine, Refused):
         tell(engine, event)
 
 
@@ -94,7 +95,7 @@ def _sweep_document(engine: Engine, key: Key, record: Record) -> None:
 def _redrive(engine: Engine, document: Document) -> None:
     if document.redrives >= _REDRIVES_MOST:
         error = DocumentError("poison", f"no progress after {document.redrives} repetitions")
-        fail(engine, document.tenant, document.collection, document.key, document.run, error)
+        fail(engine, _extract_command(document), error)
         return
     verb = "embed" if document.state is DocumentState.INDEXING else "extract"
     jammed = engine.queues.backlog(verb) > _BACKLOG_MOST
@@ -117,11 +118,15 @@ def _redrive(engine: Engine, document: Document) -> None:
 def _send_again(engine: Engine, document: Document) -> None:
     log.warning("document sent again", extra={"document_key": document.key, "state": document.state.value})
     if document.state is not DocumentState.INDEXING:
-        engine.queues.offer([ExtractDocument(tenant=document.tenant, collection=document.collection, key=document.key, run=document.run)])
+        engine.queues.offer([_extract_command(document)])
     elif len(document.done) >= document.batches:
         engine.queues.offer([publish_command(document)])
     else:
         ask_for_embedding(engine, document)
+
+
+def _extract_command(document: Document) -> ExtractDocument:
+    return ExtractDocument(tenant=document.tenant, collection=document.collection, key=document.key, run=document.run)
 
 
 _HANDLERS: Mapping[str, Callable[[Engine, Key, Record], None]] = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from forebay.domain import keys
-from forebay.domain.document import RunId
+from forebay.domain.document import DocumentKey, RunId
 from forebay.domain.errors import TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of
 from forebay.domain.records import Absent, Condition, Is, Key, Put, Record, Refused, Update, Value, Write
@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 TRANSACTION_MOST = 100  # writes, DynamoDB's limit
 _TRIES = 6
+_NEW = Absent()
 # Attributes of the former run that the new one must not inherit.
 _FORGOTTEN = (
     "done", "attempt", "batches", "chunks", "pages", "size", "sha256", "fingerprint", "type",
@@ -63,34 +64,37 @@ def row_record(row: Row) -> Record:
     return record
 
 
-def take_over(
-    engine: Engine, job: Job, rows: Sequence[Row], first: Sequence[Write], *,
-    solo: bool = False, row_is: Condition = Absent(),
-) -> Refused | TooManyWrites | None:  # fmt: skip
-    """Give each row's document the row's run, together with the writes `first`. None means done.
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Which documents a job takes, by one row each, and what else is written with it."""
 
-    `solo`: the only document of its job. `row_is`: what must hold of each row's record before it is written.
+    job: Job
+    rows: Sequence[Row]
+    first: Sequence[Write] = ()
+    solo: bool = False  # the row is the only one of its job
+    row_is: Condition = _NEW  # what must hold of each row's record before
+
+
+def take_over(engine: Engine, taking: TakeOver) -> Refused | TooManyWrites | None:
+    """Give each row's document the row's run, together with the writes `first`. None means done.
 
     Refused means that a condition of `first` or of a row failed (positions count `first`, then the rows' puts):
     the job or the row exists already. Documents that move meanwhile are read again.
     """
-    document_keys = [keys.document(job.tenant, row.collection, row.key) for row in rows]
-    collection = keys.collection(job.tenant, job.collection)
+    certain = [*taking.first, *(Put(row.record_key, row_record(row), when=(taking.row_is,)) for row in taking.rows)]
     for _ in range(_TRIES):
-        found = engine.records.get_many([*document_keys, collection])
-        held = [document_of(found[key]) for key in document_keys if key in found]
-        ends = _interrupted(engine, held)
-        writes: list[Write] = [*first, *(Put(row.record_key, row_record(row), when=(row_is,)) for row in rows)]
-        fixed = len(writes)
-        for row, key in zip(rows, document_keys, strict=True):
-            before = document_of(found[key]) if key in found else None
-            writes.append(_document_write(engine, job, row, before, solo=solo))
-        writes += [_interrupted_row(engine, document) for document in held if _open(document)]
-        writes += [write for end in ends for write in shard_writes(engine, end)]
-        if job.kind is not JobKind.DELETE and collection not in found:  # a collection is made by its first use
-            writes.append(Put(collection, {"created": stamp(engine.now())}, when=(Absent(),)))
-        if job.kind is JobKind.DELETE:
-            writes += visibility_writes([(document, -1, -document.visible.chunks) for document in held if document.visible])
+        found = engine.records.get_many([*_places(taking), _collection(taking)])
+        held = {
+            row.key: document_of(found[at]) for row, at in zip(taking.rows, _places(taking), strict=True) if at in found
+        }
+        ends = _interrupted(engine, list(held.values()))
+        writes = [
+            *certain,
+            *_moves(engine, taking, held),
+            *(write for end in ends for write in shard_writes(engine, end)),
+        ]
+        if taking.job.kind is not JobKind.DELETE and _collection(taking) not in found:
+            writes.append(Put(_collection(taking), {"created": stamp(engine.now())}, when=(Absent(),)))
         if len(writes) > TRANSACTION_MOST:
             return TooManyWrites()
         refused = engine.records.transact(writes)
@@ -99,9 +103,28 @@ def take_over(
                 if end.fills:
                     finish(engine, end.job)
             return None
-        if refused.failed[0] < fixed:
+        if refused.failed[0] < len(certain):
             return refused
     raise TransientError("the documents stay contended")
+
+
+def _places(taking: TakeOver) -> list[Key]:
+    return [keys.document(taking.job.tenant, row.collection, row.key) for row in taking.rows]
+
+
+def _collection(taking: TakeOver) -> Key:
+    """A collection is made by its first use."""
+    return keys.collection(taking.job.tenant, taking.job.collection)
+
+
+def _moves(engine: Engine, taking: TakeOver, held: Mapping[DocumentKey, Document]) -> list[Write]:
+    """What happens to the documents, and to the rows of those who held them."""
+    writes: list[Write] = [_document_write(engine, taking, row, held.get(row.key)) for row in taking.rows]
+    writes += [_interrupted_row(engine, document) for document in held.values() if _open(document)]
+    if taking.job.kind is JobKind.DELETE:
+        seen = [(document, document.visible.chunks) for document in held.values() if document.visible is not None]
+        writes += visibility_writes([(document, -1, -chunks) for document, chunks in seen])
+    return writes
 
 
 def visibility_writes(changes: Sequence[tuple[Document, int, int]]) -> list[Write]:
@@ -150,8 +173,9 @@ def _interrupted_row(engine: Engine, document: Document) -> Update:
     return row_end(engine, document.row_key, _interruption(document), known_of(document))
 
 
-def _document_write(engine: Engine, job: Job, row: Row, before: Document | None, *, solo: bool) -> Put | Update:
-    fresh = _fresh(engine, job, row, solo=solo)
+def _document_write(engine: Engine, taking: TakeOver, row: Row, before: Document | None) -> Put | Update:
+    job = taking.job
+    fresh = _fresh(engine, job, row, solo=taking.solo)
     key = keys.document(job.tenant, row.collection, row.key)
     if before is None:
         return Put(key, {**fresh, "created": fresh["updated"], "dead": {}}, when=(Absent(),))

@@ -17,7 +17,7 @@ from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.settle import Outcome, ShardEnd, row_end, shard_writes, solo_counter
 from forebay.service.submit import extract_command, job_record
-from forebay.service.take_over import row_record, take_over
+from forebay.service.take_over import TakeOver, row_record, take_over
 
 log = logging.getLogger(__name__)
 
@@ -155,7 +155,8 @@ def _start(engine: Engine, job: Job, row: Row, found: ObjectRef, upload: Key) ->
     arrived = Update(upload, set={"state": "arrived"}, remove=("due_pk", "due_at"), when=(Is("job", job.id),))
     open_row = replace(row, state=RowState.OPEN, source=found)
     refused = take_over(
-        engine, job, [open_row], [arrived], solo=True, row_is=Is("state", RowState.AWAITING_UPLOAD.value)
+        engine,
+        TakeOver(job, [open_row], [arrived], solo=True, row_is=Is("state", RowState.AWAITING_UPLOAD.value)),
     )
     if refused is None:
         engine.queues.offer([extract_command(job, open_row)])

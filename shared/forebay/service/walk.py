@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from forebay.domain.records import Query, Record
+from forebay.domain.requests import Window
 from forebay.service.cursors import read_cursor, write_cursor
 from forebay.service.engine import Engine
 
@@ -10,18 +11,24 @@ _ROUNDS_MOST = 40  # queries an answer; a page may come back short before the en
 
 
 def walk(
-    engine: Engine, partitions: Sequence[str], prefix: str, limit: int, cursor: str | None, *,
+    engine: Engine,
+    partitions: Sequence[str],
+    prefix: str,
+    window: Window,
+    *,
     wanted: Callable[[Record], bool] = lambda _: True,
-) -> tuple[list[Record], str | None]:  # fmt: skip
-    """Up to `limit` wanted records from the cursor on, and the next cursor (None at the end).
+) -> tuple[list[Record], str | None]:
+    """The wanted records of the window, and the next cursor (None at the end).
 
     Raises CallerError invalid_request for a bad cursor.
     """
-    shard, after = read_cursor(cursor, len(partitions))
+    shard, after = read_cursor(window.cursor, len(partitions))
     found: list[Record] = []
     for _ in range(_ROUNDS_MOST):
         place = {"pk": partitions[shard], "sk": after} if after else None
-        page = engine.records.query(Query(partitions[shard], prefix=prefix, limit=limit - len(found), after=place))
+        page = engine.records.query(
+            Query(partitions[shard], prefix=prefix, limit=window.limit - len(found), after=place)
+        )
         found += [record for record in page.records if wanted(record)]
         if page.next is not None:
             after = page.next["sk"]
@@ -29,6 +36,6 @@ def walk(
             shard, after = shard + 1, ""
         else:
             return found, None
-        if len(found) >= limit:
+        if len(found) >= window.limit:
             break
     return found, write_cursor(shard, after)

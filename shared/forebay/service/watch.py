@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from forebay.domain import keys
-from forebay.domain.document import Collection, JobId, TenantId
+from forebay.domain.document import JobId, TenantId
 from forebay.domain.errors import CallerError
 from forebay.domain.job import Counts, Job, Row, counter_of, job_of, row_of
 from forebay.domain.records import Index, Query, Record, text
+from forebay.domain.requests import Window
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.cursors import read_cursor, write_cursor
@@ -75,16 +76,14 @@ def job_view(engine: Engine, tenant: TenantId, job_id: JobId) -> JobView:
     return view_of(engine, find_job(engine, tenant, job_id))
 
 
-def job_views(
-    engine: Engine, tenant: TenantId, wanted: JobFilter, limit: int, cursor: str | None
-) -> tuple[list[JobView], str | None]:
+def job_views(engine: Engine, tenant: TenantId, wanted: JobFilter, window: Window) -> tuple[list[JobView], str | None]:
     """A page of the tenant's jobs, newest first."""
     partition = f"T#{tenant}"
-    _, after = read_cursor(cursor, 1)
+    _, after = read_cursor(window.cursor, 1)
     views: list[JobView] = []
     for _ in range(_ROUNDS_MOST):
         place = {"jpk": partition, "jsk": after, **_job_key(after)} if after else None
-        query = Query(partition, Index.JOBS, newest_first=True, limit=limit - len(views), after=place)
+        query = Query(partition, Index.JOBS, newest_first=True, limit=window.limit - len(views), after=place)
         page = engine.records.query(query)
         candidates = [job_of(record) for record in page.records if _wanted(record, wanted)]
         candidate_views = [view_of(engine, job) for job in candidates]
@@ -92,7 +91,7 @@ def job_views(
         if page.next is None:
             return views, None
         after = page.next["jsk"]
-        if len(views) >= limit:
+        if len(views) >= window.limit:
             break
     return views, write_cursor(0, after)
 
@@ -114,14 +113,14 @@ def _wanted(record: Record, wanted: JobFilter) -> bool:
 def view_of(engine: Engine, job: Job) -> JobView:
     """The job with its counts: from itself once it has ended, from its counters and documents before."""
     if job.ended:
-        return _view(job, job.counts, Counts(), [], counted=True)
+        return _view(job, _Standing(job.counts))
     places = [keys.counter(job.id, shard) for shard in range(job.shards)]
     counters = [counter_of(record) for record in engine.records.get_many(places).values()]
     sums = sum((counter.counts for counter in counters), start=Counts()) if counters else job.counts
     counted = job.total - sums.ended <= COUNTED_RUNNING_MOST
     working = _working(engine, job) if counted else []
     starts = [counter.started_at for counter in counters if counter.started_at]
-    return _view(job, sums, _in_hand(working), working, counted=counted, starts=starts)
+    return _view(job, _Standing(sums, working, starts, counted=counted))
 
 
 def _working(engine: Engine, job: Job) -> list[Document]:
@@ -136,13 +135,18 @@ def _working(engine: Engine, job: Job) -> list[Document]:
     return [document for document in documents if document.run in waiting]
 
 
-def _in_hand(working: Sequence[Document]) -> Counts:
-    return Counts(batches=sum(len(document.done) for document in working))
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What is known of a job's documents: sums of those that have ended, records of those in work."""
+
+    sums: Counts
+    working: Sequence[Document] = ()
+    starts: Sequence[str] = ()
+    counted: bool = True
 
 
-def _view(
-    job: Job, sums: Counts, in_hand: Counts, working: Sequence[Document], *, counted: bool, starts: Sequence[str] = ()
-) -> JobView:  # fmt: skip
+def _view(job: Job, standing: _Standing) -> JobView:
+    sums, working = standing.sums, standing.working
     running = sum(1 for document in working if document.state is not DocumentState.QUEUED)
     total = max(job.total, sums.ended)
     queued = total - sums.ended - running
@@ -150,7 +154,7 @@ def _view(
     if not job.ended and (running or sums.ended):
         status = JobState.RUNNING
     partly = sum(len(document.done) / document.batches for document in working if document.batches)
-    started = min([*starts, *(document.started_at for document in working if document.started_at)], default="")
+    started = min([*standing.starts, *(document.started_at for document in working if document.started_at)], default="")
     return JobView(
         job=job,
         status=status,
@@ -171,32 +175,34 @@ def _view(
         },
         batches={
             "total": sums.batches + sum(document.batches for document in working),
-            "done": sums.batches + in_hand.batches,
+            "done": sums.batches + sum(len(document.done) for document in working),
         },
         progress=1.0 if job.ended else round((sums.ended + partly) / total, 4) if total else 0.0,
         started_at=job.started_at or started,
-        running_counted=counted,
+        running_counted=standing.counted,
     )
 
 
 def row_views(
-    engine: Engine, tenant: TenantId, job_id: JobId, status: str | None, limit: int, cursor: str | None
-) -> tuple[list[RowView], str | None]:  # fmt: skip
+    engine: Engine, tenant: TenantId, job_id: JobId, status: str | None, window: Window
+) -> tuple[list[RowView], str | None]:
     """A page of the job's documents. Raises CallerError not_found, invalid_request."""
     job = find_job(engine, tenant, job_id)
     partitions = [keys.job_rows(job.id, shard) for shard in range(job.shards)]
     views: list[RowView] = []
+    cursor = window.cursor
     for _ in range(_ROUNDS_MOST):
-        records, cursor = walk(engine, partitions, "R#", limit - len(views), cursor)
+        records, cursor = walk(engine, partitions, "R#", Window(window.limit - len(views), cursor))
         found = _row_views(engine, job.tenant, [row_of(record) for record in records])
         views += [view for view in found if status is None or view.status == status]
-        if cursor is None or len(views) >= limit:
+        if cursor is None or len(views) >= window.limit:
             break
     return views, cursor
 
 
 def _row_views(engine: Engine, tenant: TenantId, rows: Sequence[Row]) -> list[RowView]:
-    places = {row.key: keys.document(tenant, Collection(row.collection), row.key) for row in rows if row.state is RowState.OPEN}
+    still_open = [row for row in rows if row.state is RowState.OPEN]
+    places = {row.key: keys.document(tenant, row.collection, row.key) for row in still_open}
     records = engine.records.get_many(list(places.values())) if places else {}
     documents = {key: document_of(records[place]) for key, place in places.items() if place in records}
     return [_row_view(row, documents.get(row.key)) for row in rows]

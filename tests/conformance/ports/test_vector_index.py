@@ -1,4 +1,4 @@
-"""The indexes against their contract: the fake, the adapter on our index server, its write path on osmem-server."""
+"""The indexes against their contract: the fake, the adapter on our index server, parts of it on osmem-server."""
 
 from collections.abc import Iterator
 from uuid import uuid4
@@ -8,7 +8,13 @@ import pytest
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.opensearch_index import OpenSearchIndex, OpenSearchSettings, Signing
 from tests.conformance.ports.index_servers import call, local_index_server, osmem_server
-from tests.conformance.ports.vector_index_suite import DIMENSION, Subject, VectorIndexSuite, WritePathSuite
+from tests.conformance.ports.vector_index_suite import (
+    DIMENSION,
+    MetadataFilterSuite,
+    Subject,
+    VectorIndexSuite,
+    WritePathSuite,
+)
 
 
 def on_server(url: str) -> Subject:
@@ -58,8 +64,10 @@ class TestOpenSearchIndexOnTheLocalServer(VectorIndexSuite):
         return on_server(local_url)
 
 
-class TestOpenSearchIndexOnOsmem(WritePathSuite):
-    """An independent judge of the mapping, the bulk requests and the counts; it knows no k-NN query."""
+class TestOpenSearchIndexOnOsmem(WritePathSuite, MetadataFilterSuite):
+    """An independent judge of the mapping, bulk requests, counts and filters; it knows no k-NN query."""
+
+    searches_vectors = False
 
     @pytest.fixture
     def subject(self, osmem_url: str) -> Subject:

@@ -1,6 +1,7 @@
 """Reciprocal rank fusion."""
 
 import pytest
+
 from forebay.domain.document import Chunk, DocumentId, DocumentKey, Hit, RunId
 from forebay.domain.fusion import fuse
 

@@ -59,7 +59,7 @@ def settings_of(local: LocalTemplate, function: str = "ApiFunction") -> dict[str
 
 
 def test_a_function_becomes_a_bootstrap_that_starts_the_worker(places: Places) -> None:
-    local = localise(a_template(), places, {})
+    local = localise(a_template(), places, {}, {})
 
     properties = local.template["Resources"]["ApiFunction"]["Properties"]
     key = properties["CodeUri"].removeprefix(f"s3://{CODE_BUCKET}/")
@@ -73,14 +73,14 @@ def test_a_function_becomes_a_bootstrap_that_starts_the_worker(places: Places) -
 
 
 def test_code_and_layers_are_on_the_path_in_lambdas_order(places: Places) -> None:
-    local = localise(a_template(), places, {})
+    local = localise(a_template(), places, {}, {})
 
     path = settings_of(local)["set"]["PYTHONPATH"].split(":")
     assert path == [str(places.build / folder) for folder in ("ApiFunction", "CodeLayer/python", "ModelLayer/python")]
 
 
 def test_only_the_templates_variables_are_let_through(places: Places) -> None:
-    local = localise(a_template(), places, {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    local = localise(a_template(), places, {"AWS_ENDPOINT_URL": "http://127.0.0.1:1"}, {})
 
     settings = settings_of(local)
     assert settings["keep"] == ["FOREBAY_MODEL", "OTHER", "TABLE"]
@@ -88,7 +88,7 @@ def test_only_the_templates_variables_are_let_through(places: Places) -> None:
 
 
 def test_a_variable_that_names_a_layers_folder_points_into_the_build(places: Places) -> None:
-    local = localise(a_template(), places, {})
+    local = localise(a_template(), places, {}, {})
 
     settings = settings_of(local)
     assert settings["set"]["FOREBAY_MODEL"] == str(places.build / "ModelLayer/model")
@@ -96,17 +96,17 @@ def test_a_variable_that_names_a_layers_folder_points_into_the_build(places: Pla
 
 
 def test_layers_go_and_with_them_the_outputs_that_name_them(places: Places) -> None:
-    local = localise(a_template(), places, {})
+    local = localise(a_template(), places, {}, {})
 
     assert "ModelLayer" not in local.template["Resources"]
     assert set(local.template["Outputs"]) == {"Api"}
 
 
 def test_changed_code_changes_the_archive_and_unchanged_code_does_not(places: Places) -> None:
-    before = localise(a_template(), places, {})
-    again = localise(a_template(), places, {})
+    before = localise(a_template(), places, {}, {})
+    again = localise(a_template(), places, {}, {})
     (places.build / "CodeLayer/python/forebay/new.py").write_text("ANSWER = 42\n")
-    after = localise(a_template(), places, {})
+    after = localise(a_template(), places, {}, {})
 
     assert before.archives.keys() == again.archives.keys()
     assert before.archives.keys() != after.archives.keys()
@@ -122,7 +122,7 @@ def test_what_the_emulator_refuses_is_left_out_with_a_reason_and_so_are_targets_
         },
     )
 
-    local = localise(template, places, {})
+    local = localise(template, places, {}, {})
 
     assert list(local.left_out) == ["Destination"]
     assert local.template["Resources"]["Rule"]["Properties"]["Targets"] == [queue]
@@ -135,13 +135,43 @@ def test_functions_with_a_schedule_are_named_with_its_input(places: Places) -> N
         "Queue": {"Type": "SQS", "Properties": {}},
     }
 
-    assert localise(template, places, {}).scheduled == {"ApiFunction": '{"a": 1}'}
+    assert localise(template, places, {}, {}).scheduled == {"ApiFunction": '{"a": 1}'}
+
+
+def test_number_parameters_are_numbers_but_for_variables(places: Places) -> None:
+    template = a_template(Queue={"Type": "AWS::SQS::Queue", "Properties": {"VisibilityTimeout": {"Ref": "Seconds"}}})
+    template["Parameters"] = {"Seconds": {"Type": "Number", "Default": 300}}
+    template["Resources"]["ApiFunction"]["Properties"]["Timeout"] = {"Ref": "Seconds"}
+    template["Globals"]["Function"]["Environment"]["Variables"]["SECONDS"] = {"Ref": "Seconds"}
+
+    local = localise(template, places, {}, {"Seconds": "40"}).template
+
+    assert local["Resources"]["Queue"]["Properties"]["VisibilityTimeout"] == 40
+    assert local["Resources"]["ApiFunction"]["Properties"]["Timeout"] == 40
+    assert local["Globals"]["Function"]["Environment"]["Variables"]["SECONDS"] == {"Ref": "Seconds"}
+
+
+def test_who_may_send_a_message_may_send_many(places: Places) -> None:
+    template = a_template()
+    statement = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "*"}
+    template["Resources"]["ApiFunction"]["Properties"]["Policies"] = [{"Statement": [statement]}]
+
+    policies = localise(template, places, {}, {}).template["Resources"]["ApiFunction"]["Properties"]["Policies"]
+    assert policies[0]["Statement"][0]["Action"] == ["sqs:SendMessage", "sqs:SendMessageBatch"]
+
+
+def test_a_function_keeps_the_shared_log_format_when_it_names_a_log_group(places: Places) -> None:
+    template = a_template()
+    template["Globals"]["Function"]["LoggingConfig"] = {"LogFormat": "JSON"}
+    template["Resources"]["ApiFunction"]["Properties"]["LoggingConfig"] = {"LogGroup": {"Ref": "Logs"}}
+
+    assert settings_of(localise(template, places, {}, {}))["set"]["AWS_LAMBDA_LOG_FORMAT"] == "JSON"
 
 
 def test_the_given_template_is_not_changed(places: Places) -> None:
     template = a_template()
 
-    localise(template, places, {})
+    localise(template, places, {}, {})
 
     assert template == a_template()
 
@@ -154,7 +184,7 @@ def test_a_layer_that_is_not_of_this_template_is_refused(places: Places, layer: 
     template["Resources"]["ApiFunction"]["Properties"]["Layers"] = [layer]
 
     with pytest.raises(TemplateError, match="layers must be"):
-        localise(template, places, {})
+        localise(template, places, {}, {})
 
 
 def test_code_that_was_not_built_is_refused_with_the_mend(places: Places) -> None:
@@ -162,4 +192,4 @@ def test_code_that_was_not_built_is_refused_with_the_mend(places: Places) -> Non
     template["Resources"]["ApiFunction"]["Properties"]["CodeUri"] = "Missing"
 
     with pytest.raises(TemplateError, match="make build-local"):
-        localise(template, places, {})
+        localise(template, places, {}, {})

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from forebay.adapters.parsers.archive import Archive, parsed
+from forebay.adapters.parsers.archive import Archive
 from forebay.adapters.parsers.hypertext import seen
 from forebay.adapters.parsers.outcome import PageText, Refusal
 from forebay.adapters.parsers.plain import decoded
+from forebay.adapters.parsers.xml_parts import parsed
 
 if TYPE_CHECKING:
     from forebay.domain.limits import ExtractionLimits

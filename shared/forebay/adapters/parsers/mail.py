@@ -27,11 +27,9 @@ def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
         raise Refusal("too_large", f"Mail is read up to {limits.mail_bytes:,} bytes.")
     with open(path, "rb") as file:
         message = email.message_from_binary_file(file, policy=email.policy.compat32)
-    parts = 0
     blocks: list[str] = []
-    for part, parent in _parts(message):
-        parts += 1
-        if parts > limits.mail_parts:
+    for count, (part, parent) in enumerate(_parts(message), 1):
+        if count > limits.mail_parts:
             raise Refusal("too_complex", f"The message has more than {limits.mail_parts:,} parts.")
         if part is message or part.get_content_type() != "message/rfc822":
             blocks.append(_shown(part, parent, limits))

@@ -6,11 +6,17 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from forebay.adapters.parsers.archive import Archive, forget, walk
+from forebay.adapters.parsers.archive import Archive
 from forebay.adapters.parsers.cleaning import collapse
+from forebay.adapters.parsers.xml_parts import forget, walk
 
 _TAGS = ("p", "t", "tab", "br", "cr", "noBreakHyphen", "tbl", "tr", "tc", "Fallback", "fld", "pPr", "rPr")
 _MARKS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+
+
+def _is_silent(tag: str, element: etree._Element) -> bool:
+    """The old readers' copy of a text box, properties, and slide numbers."""
+    return tag in ("Fallback", "pPr", "rPr") or (tag == "fld" and element.get("type") == "slidenum")
 
 
 class _Reader:
@@ -25,24 +31,18 @@ class _Reader:
         self._cells: list[list[str]] = []
         self._rows: list[list[str]] = []
         self._tables: list[list[str]] = []
-        self._silent = 0  # within mc:Fallback (the same text box again), slide numbers, and properties
+        self._silent = 0  # depth within what is not text
 
     def start(self, tag: str, element: etree._Element) -> None:
-        if tag in ("Fallback", "pPr", "rPr") or (tag == "fld" and element.get("type") == "slidenum"):
+        """An element begins."""
+        if _is_silent(tag, element):
             self._silent += 1
-        elif self._silent:
-            return
-        elif tag == "p":
-            self._paragraphs.append([])
-        elif tag == "tbl":
-            self._tables.append([])
-        elif tag == "tr":
-            self._rows.append([])
-        elif tag == "tc":
-            self._cells.append([])
+        elif not self._silent and tag in ("p", "tc", "tr", "tbl"):
+            {"p": self._paragraphs, "tc": self._cells, "tr": self._rows, "tbl": self._tables}[tag].append([])
 
     def end(self, tag: str, element: etree._Element) -> None:
-        if tag in ("Fallback", "pPr", "rPr") or (tag == "fld" and element.get("type") == "slidenum"):
+        """An element, which `start` saw, ends."""
+        if _is_silent(tag, element):
             self._silent -= 1
         elif self._silent:
             return
@@ -50,17 +50,21 @@ class _Reader:
             self._say(element.text or "")
         elif tag in _MARKS:
             self._say(_MARKS[tag])
-        elif tag == "p" and self._paragraphs:
+        else:
+            self._close(tag)
+
+    def _close(self, tag: str) -> None:
+        if tag == "p":
             self._block("".join(self._paragraphs.pop()).strip())
-        elif tag == "tc" and self._cells:
+        elif tag == "tc":
             cell = collapse(" ".join(self._cells.pop()))
-            if self._rows:
+            if self._rows and cell:
                 self._rows[-1].append(cell)
-        elif tag == "tr" and self._rows:
-            row = " | ".join(cell for cell in self._rows.pop() if cell)
+        elif tag == "tr":
+            row = " | ".join(self._rows.pop())
             if row and self._tables:
                 self._tables[-1].append(row)
-        elif tag == "tbl" and self._tables:
+        elif tag == "tbl":
             self._block("\n".join(self._tables.pop()))
 
     def _say(self, text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pypdfium2
@@ -29,10 +30,8 @@ def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
     except pypdfium2.PdfiumError as error:
         if error.err_code in (pypdfium2.raw.FPDF_ERR_PASSWORD, pypdfium2.raw.FPDF_ERR_SECURITY):
             raise Refusal("encrypted", "The PDF can only be opened with a password.") from error
-        # 100 ms of import, for broken files only.
-        from forebay.adapters.parsers import pdf_repair
-
-        yield from pdf_repair.pages(path, limits)
+        # By name: 100 ms of import, for broken files only.
+        yield from import_module("forebay.adapters.parsers.pdf_repair").pages(path, limits)
         return
     if count > limits.pages:
         raise Refusal("too_large", f"The PDF has {count:,} pages; {limits.pages:,} are read.")

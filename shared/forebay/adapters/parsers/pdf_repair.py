@@ -35,8 +35,9 @@ _BROKEN = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexErr
 def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
     """One page per page that can be found; a page that cannot be read is empty."""
     logging.disable(logging.CRITICAL)
+    pypdf.overwrite_configuration(_CONFIGURATION)
     try:
-        reader = pypdf.PdfReader(path, strict=False, configuration=_CONFIGURATION)
+        reader = pypdf.PdfReader(path, strict=False)
         if reader.is_encrypted and not reader.decrypt(""):
             raise Refusal("encrypted", "The PDF can only be opened with a password.")
         count = len(reader.pages)

@@ -19,7 +19,7 @@ def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
     if os.path.getsize(path) > limits.markup_bytes:
         raise Refusal("too_large", f"RTF is read up to {limits.markup_bytes:,} bytes.")
     with open(path, encoding="latin-1") as file:
-        text = rtf_to_text(file.read(), errors="ignore")
+        text = rtf_to_text(file.read(), errors="ignore")  # type: ignore[no-untyped-call]
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "ignore")  # pairs are written as two escapes
     paragraphs = (line.strip() for line in text.split("\n"))
     yield PageText("\n\n".join(line.rstrip("|").strip() for line in paragraphs if line))

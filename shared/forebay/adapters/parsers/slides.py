@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from forebay.adapters.parsers.archive import Archive, parsed, relations, walk
+from forebay.adapters.parsers.archive import Archive
 from forebay.adapters.parsers.ooxml import blocks
 from forebay.adapters.parsers.outcome import PageText
+from forebay.adapters.parsers.xml_parts import parsed, relations, walk
 
 if TYPE_CHECKING:
     from forebay.domain.limits import ExtractionLimits

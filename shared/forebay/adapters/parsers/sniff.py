@@ -95,9 +95,7 @@ _SYNONYMS: Final = {
     "application/jsonl": "application/x-ndjson",
     "text/xml": "application/xml",
 }
-_MAIL: Final = re.compile(
-    rb"(?:[!-9;-~]{2,60}:[ \t][^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){2,}"
-)
+_MAIL: Final = re.compile(rb"(?:[!-9;-~]{2,60}:[ \t][^\r\n]*\r?\n(?:[ \t][^\r\n]*\r?\n)*){2,}")
 _MAIL_HEADERS: Final = re.compile(rb"(?mi)^(?:from|to|subject|date|received|message-id|mime-version):")
 
 
@@ -123,7 +121,7 @@ def media_type_of(file: IO[bytes], declared: str, name: str) -> str:
 
 def _by_name(declared: str, name: str) -> str:
     """The type that the declaration or the name claims, among those that content cannot prove; "" for none."""
-    stated = declared.split(";")[0].strip().lower()
+    stated = declared.split(";", maxsplit=1)[0].strip().lower()
     stated = _SYNONYMS.get(stated, stated)
     extension = name.rpartition(".")[2].lower() if "." in name else ""
     if stated == PDF or extension == "pdf":
@@ -200,7 +198,7 @@ def _of_text(head: bytes, claimed: str) -> str:
         return "text/html"
     if start.startswith(b"<?xml"):
         return "application/xml"
-    if start.startswith((b'{"', b"[{", b'{\n', b'{\r\n')):
+    if start.startswith((b'{"', b"[{", b"{\n", b"{\r\n")):
         return "application/json"
     headers = _MAIL.match(head)
     if headers and len(_MAIL_HEADERS.findall(headers[0])) > 1:

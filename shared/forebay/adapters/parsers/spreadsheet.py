@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from python_calamine import CalamineError, CalamineWorkbook, PasswordError, SheetTypeEnum
 
+from forebay.adapters.parsers.archive import Archive
 from forebay.adapters.parsers.outcome import PageText, Refusal
 from forebay.adapters.parsers.table import lines
 
@@ -21,10 +22,7 @@ _Cell = int | float | str | bool | datetime.time | datetime.date | datetime.date
 def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
     """One page per sheet: its name, then its rows. A sheet that says it is huge ends this process, not the service."""
     if zipfile.is_zipfile(path):
-        # lxml is not needed for spreadsheets; importing the archive's checks would load it for nothing otherwise.
-        from forebay.adapters.parsers.archive import Archive
-
-        Archive(path, limits)
+        Archive(path, limits)  # only its checks: calamine unzips by itself, within this process's memory
     try:
         workbook = CalamineWorkbook.from_path(path)
         for sheet in workbook.sheets_metadata:

@@ -14,7 +14,8 @@ from forebay.adapters.parsers.plain import decoded
 if TYPE_CHECKING:
     from forebay.domain.limits import ExtractionLimits
 
-_Value = dict[str, "_Value"] | list["_Value"] | str | int | float | bool | None
+_Scalar = str | int | float | bool | None
+_Value = dict[str, "_Value"] | list["_Value"] | _Scalar
 
 
 def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
@@ -59,5 +60,5 @@ def _lines(value: _Value, indent: str) -> Iterator[str]:
         yield indent + _scalar(value)
 
 
-def _scalar(value: str | int | float | bool | None) -> str:
+def _scalar(value: _Scalar) -> str:
     return value if isinstance(value, str) else json.dumps(value)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from forebay.adapters.parsers.archive import Archive, relations
+from forebay.adapters.parsers.archive import Archive
 from forebay.adapters.parsers.ooxml import blocks
 from forebay.adapters.parsers.outcome import PageText
+from forebay.adapters.parsers.xml_parts import relations
 
 if TYPE_CHECKING:
     from forebay.domain.limits import ExtractionLimits

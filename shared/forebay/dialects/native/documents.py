@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
-from forebay.dialects.dialect import JSON, Endpoint, Scope, call_of
+from forebay.dialects.dialect import JSON, Call, Endpoint, Scope, call_of
 from forebay.dialects.native import parse, render, words
 from forebay.dialects.native.queries import ContentQuery, DocumentsQuery, PageQuery
 from forebay.dialects.native.requests import CollectionRequest
@@ -20,7 +20,9 @@ from forebay.dialects.native.responses import (
 )
 from forebay.domain.document import Collection
 from forebay.domain.job import Job
-from forebay.service.collections import collection_view, collection_views, put_collection
+from forebay.domain.requests import Address, DocumentFilter, Window
+from forebay.service.collections import collection_view, collection_views
+from forebay.service.collections import put_collection as write_collection
 from forebay.service.engine import Engine
 from forebay.service.read import document_chunks, document_content, document_view, document_views
 from forebay.service.remove import remove_collection, remove_document
@@ -34,18 +36,18 @@ DOCUMENT: Final = f"{DOCUMENTS}/<document>"
 def list_collections(request: Request, query: Annotated[PageQuery, Query()]) -> CollectionsBody:
     """List collections by name."""
     call = call_of(request)
-    views, following = collection_views(call.engine, call.tenant, query.limit, query.cursor)
+    views, following = collection_views(call.engine, call.tenant, Window(query.limit, query.cursor))
     return CollectionsBody(data=[render.collection(view) for view in views], next_cursor=following)
 
 
-def put_a_collection(
+def put_collection(
     request: Request, collection: parse.CollectionInPath, body: Annotated[CollectionRequest, Body()]
 ) -> CollectionBody:
     """Make a collection, or change what is given of it."""
     call = call_of(request)
     options = parse.options_json(body.options)
     return render.collection(
-        put_collection(call.engine, call.tenant, Collection(collection), body.description, options)
+        write_collection(call.engine, call.tenant, Collection(collection), body.description, options)
     )
 
 
@@ -67,7 +69,11 @@ def list_documents(
     """List the documents of a collection, or find one by its exact id."""
     call = call_of(request)
     views, following = document_views(
-        call.engine, call.tenant, Collection(collection), query.limit, query.cursor, prefix=query.prefix, id_=query.id
+        call.engine,
+        call.tenant,
+        Collection(collection),
+        DocumentFilter(query.prefix, query.id),
+        Window(query.limit, query.cursor),
     )
     return DocumentsBody(data=[render.document(view) for view in views], next_cursor=following)
 
@@ -75,7 +81,7 @@ def list_documents(
 def get_document(request: Request, collection: parse.CollectionInPath, document: parse.DocumentInPath) -> DocumentBody:
     """Read a document."""
     call = call_of(request)
-    return render.document(document_view(call.engine, call.tenant, Collection(collection), parse.reference(document)))
+    return render.document(document_view(call.engine, _address(call, collection, document)))
 
 
 def delete_document(
@@ -87,7 +93,7 @@ def delete_document(
     superseded.
     """
     call = call_of(request)
-    job = remove_document(call.engine, call.tenant, Collection(collection), parse.reference(document))
+    job = remove_document(call.engine, _address(call, collection, document))
     return _deleting(call.engine, job)
 
 
@@ -99,10 +105,8 @@ def get_document_content(
 ) -> ContentBody:
     """Read a document's text, whole or by pages."""
     call = call_of(request)
-    name = parse.reference(document)
-    text, pages = document_content(
-        call.engine, call.tenant, Collection(collection), name, query.page_first, query.page_last
-    )
+    address = _address(call, collection, document)
+    text, pages = document_content(call.engine, address, query.page_first, query.page_last)
     return render.content(text, pages)
 
 
@@ -114,11 +118,13 @@ def list_document_chunks(
 ) -> ChunksBody:
     """List a document's chunks in order."""
     call = call_of(request)
-    name = parse.reference(document)
-    chunks, following = document_chunks(
-        call.engine, call.tenant, Collection(collection), name, query.limit, query.cursor
-    )
+    address = _address(call, collection, document)
+    chunks, following = document_chunks(call.engine, address, Window(query.limit, query.cursor))
     return ChunksBody(data=[render.chunk(each) for each in chunks], next_cursor=following)
+
+
+def _address(call: Call, collection: str, document: str) -> Address:
+    return Address(call.tenant, Collection(collection), parse.reference(document))
 
 
 def _deleting(engine: Engine, job: Job) -> Response[JobBody]:
@@ -128,7 +134,7 @@ def _deleting(engine: Engine, job: Job) -> Response[JobBody]:
 
 ENDPOINTS: Final = (
     Endpoint("GET", COLLECTIONS, list_collections, "Collections", Scope.READ),
-    Endpoint("PUT", f"{COLLECTIONS}/<collection>", put_a_collection, "Collections", Scope.WRITE),
+    Endpoint("PUT", f"{COLLECTIONS}/<collection>", put_collection, "Collections", Scope.WRITE),
     Endpoint(
         "GET", f"{COLLECTIONS}/<collection>", get_collection, "Collections", Scope.READ, errors=("not_found",)
     ),

@@ -11,6 +11,7 @@ from forebay.dialects.native.queries import JobsQuery, RowsQuery, SubmitQuery
 from forebay.dialects.native.requests import JobRequest, UploadRequest
 from forebay.dialects.native.responses import DryRunBody, JobBody, JobsBody, RowsBody, UploadBody
 from forebay.domain.document import JobId
+from forebay.domain.requests import Window
 from forebay.service.submit import dry_run, submit
 from forebay.service.uploads import request_upload
 from forebay.service.watch import JobFilter, job_view, job_views, row_views, view_of
@@ -58,7 +59,7 @@ def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> JobsBod
         created_after=parse.instant_text(query.created_after, "created_after"),
         created_before=parse.instant_text(query.created_before, "created_before"),
     )
-    views, following = job_views(call.engine, call.tenant, wanted, query.limit, query.cursor)
+    views, following = job_views(call.engine, call.tenant, wanted, Window(query.limit, query.cursor))
     return JobsBody(data=[render.job(view) for view in views], next_cursor=following)
 
 
@@ -72,7 +73,7 @@ def list_job_documents(request: Request, job: parse.JobInPath, query: Annotated[
     """List the documents of a job."""
     call = call_of(request)
     job_id = JobId(parse.reference(job))
-    rows, following = row_views(call.engine, call.tenant, job_id, query.status, query.limit, query.cursor)
+    rows, following = row_views(call.engine, call.tenant, job_id, query.status, Window(query.limit, query.cursor))
     return RowsBody(data=[render.row(each) for each in rows], next_cursor=following)
 
 

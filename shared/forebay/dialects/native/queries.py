@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from forebay.dialects.native import words
@@ -15,7 +15,7 @@ _PageNumber = Annotated[int, Field(ge=1, le=1_000_000)]
 class PageQuery(BaseModel):
     """Which page of a list."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     limit: int = Field(default=words.LIST_DEFAULT, ge=1, le=words.LIST_MOST, description="Rows of a page at most.")
     cursor: str | None = Field(
@@ -26,7 +26,7 @@ class PageQuery(BaseModel):
 class SubmitQuery(BaseModel):
     """How to take a job in."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     dry_run: bool = Field(default=False, description="Only tell what would happen; nothing is created.")
 
@@ -61,13 +61,15 @@ class DocumentsQuery(PageQuery):
 class ContentQuery(BaseModel):
     """Which pages of a document."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     page_first: _PageNumber | None = None
     page_last: _PageNumber | None = None
 
-    @model_validator(mode="after")
-    def _in_order(self) -> "ContentQuery":
-        if self.page_first is not None and self.page_last is not None and self.page_first > self.page_last:
-            raise PydanticCustomError("page_order", "page_first must not be greater than page_last")
-        return self
+    @field_validator("page_last")
+    @classmethod
+    def _in_order(cls, page_last: int | None, others: ValidationInfo) -> int | None:
+        page_first = others.data.get("page_first")
+        if page_first is not None and page_last is not None and page_first > page_last:
+            raise PydanticCustomError("page_order", "must not be less than page_first")
+        return page_last

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Final, cast
+from typing import cast
 
 from forebay.dialects.native import responses as bodies
 from forebay.dialects.native import words
@@ -173,4 +173,6 @@ def _error_kind(kind: ErrorKind) -> bodies.ErrorKindBody:
     )
 
 
-ERROR_KINDS: Final = bodies.ErrorKindsBody(data=[_error_kind(kind) for kind in CATALOGUE.values()])
+def error_kinds() -> bodies.ErrorKindsBody:
+    """The catalogue of errors."""
+    return bodies.ErrorKindsBody(data=[_error_kind(kind) for kind in CATALOGUE.values()])

@@ -32,7 +32,7 @@ MediaType = Annotated[str, Field(max_length=255, pattern=words.MEDIA_TYPE, examp
 class RequestBody(BaseModel):
     """What every body has in common."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
 
 
 def json_bytes(value: object) -> int:

@@ -8,8 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 from forebay import __version__
 from forebay.dialects.dialect import JSON, Endpoint, Function, call_of
-from forebay.dialects.native import words
-from forebay.dialects.native.render import ERROR_KINDS
+from forebay.dialects.native import render, words
 from forebay.dialects.native.responses import ErrorKindsBody, HealthBody
 
 
@@ -32,7 +31,7 @@ def get_health(
 
 def list_errors(request: Request) -> ErrorKindsBody:
     """Read the catalogue of error codes."""
-    return ERROR_KINDS
+    return render.error_kinds()
 
 
 _HEALTH: Final = Endpoint(

@@ -1,0 +1,369 @@
+"""A whole Forebay without a cloud: the engine, its functions behind SQS and a schedule, a clock, users and a client.
+
+`World` plays Lambda and SQS as they are: a message is done when its handler says so; one whose handler died or failed
+goes to the back; after five receives it is a dead letter. `MemoryWorld` has the shipped fakes below the ports.
+"""
+
+import itertools
+import json
+import logging
+import random
+from collections import Counter as Tally
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from forebay.adapters.memory import (
+    HashingEmbedder,
+    MemoryBus,
+    MemoryObjects,
+    MemoryQueues,
+    MemoryRecords,
+    PlainTextExtractor,
+    WordTokenizer,
+)
+from forebay.adapters.memory_index import MemoryIndex
+from forebay.domain.commands import Command, EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, PurgeDocument
+from forebay.domain.document import Collection, RunId, TenantId
+from forebay.domain.errors import CallerError, TransientError
+from forebay.domain.events import Event
+from forebay.domain.records import Key, Record, text
+from forebay.domain.times import instant, stamp
+from forebay.entrypoints import worker
+from forebay.entrypoints.schedule import schedule_handler
+from forebay.entrypoints.worker import Handler, commands, dead_letters, object_events, queue_handler
+from forebay.service.bury import bury
+from forebay.service.embed import embed
+from forebay.service.engine import Engine, Policy, Times
+from forebay.service.expand import expand
+from forebay.service.extract import extract
+from forebay.service.intake import intake
+from forebay.service.publish import publish
+from forebay.service.purge import purge
+from forebay.service.sweep import sweep
+from tests.engines import Clock
+from tests.simulation.tape import Crash, Tape
+
+TENANT = TenantId("acme")
+COLLECTION = Collection("manuals")
+RECEIVES_MOST = 5
+_DELIVERIES_MOST = 20_000
+_ROUNDS_MOST = 120
+
+TIMES = Times()
+
+
+class Stuck(AssertionError):
+    """The world does not come to rest."""
+
+
+@dataclass
+class Message:
+    """One message of a queue."""
+
+    verb: str
+    body: str
+    id: str
+    receives: int = 0
+    ready_at: datetime | None = None
+
+
+class _Invocation:
+    aws_request_id = "simulated"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+class _Bugs(logging.Handler):
+    """Collects what the worker loop logs as a bug: an exception that is not of the error tree."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.found: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            self.found.append(f"{type(error).__name__}: {error}")
+
+
+class TimedQueues(MemoryQueues):
+    """The queues in memory, with each message's delay."""
+
+    def __init__(self, tape: Tape) -> None:
+        super().__init__(tape.on_call)
+        self.delays: list[int] = []
+
+    def send(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
+        """See CommandQueues."""
+        before = len(self.sent)
+        try:
+            super().send(commands, delay_seconds=delay_seconds)
+        finally:
+            self.delays += [delay_seconds] * (len(self.sent) - before)
+
+
+class World:
+    """What every world has; subclasses bring the adapters and say how to look into them."""
+
+    index: MemoryIndex
+
+    def __init__(self, tape: Tape, *, late_index: bool = False) -> None:
+        self.tape = tape
+        self.clock = Clock()
+        self.index = MemoryIndex(auto_refresh=not late_index, on_call=tape.on_call)
+        self.extractor = PlainTextExtractor()
+        self.waiting: list[Message] = []
+        self.lose_sends = False  # everything that is sent is lost, as if the process had died before sending
+        self.buried = 0
+        self.bugs = _Bugs()
+        self._ids = itertools.count(1)
+        self.engine = self._engine()
+        self._handlers = self._functions()
+        self._sweep = schedule_handler(lambda: self.engine, lambda engine: sweep(engine))
+
+    # -- to be said by each world ------------------------------------------------------------------------------------
+
+    def ports(self) -> Mapping[str, Any]:
+        """`records`, `objects`, `queues` and `bus`."""
+        raise NotImplementedError
+
+    def arrivals(self) -> list[tuple[str, str, int]]:
+        """Take what was sent since: (verb, body, delay in seconds)."""
+        raise NotImplementedError
+
+    def records(self) -> Mapping[Key, Record]:
+        """Everything in the table; values are never changed in place."""
+        raise NotImplementedError
+
+    def data_objects(self) -> list[str]:
+        """The keys in the data bucket."""
+        raise NotImplementedError
+
+    def upload_objects(self) -> list[str]:
+        """The keys in the uploads bucket, deleted ones left out."""
+        raise NotImplementedError
+
+    def published(self) -> list[Event]:
+        """What came to the bus."""
+        raise NotImplementedError
+
+    def user_puts(self, key: str, content: bytes) -> None:
+        """A user puts a file into the uploads bucket (no event yet)."""
+        raise NotImplementedError
+
+    def user_deletes(self, key: str) -> None:
+        """A user deletes a file of the uploads bucket (no event yet)."""
+        raise NotImplementedError
+
+    # -- Lambda and SQS ----------------------------------------------------------------------------------------------
+
+    def _engine(self) -> Engine:
+        return Engine(
+            **self.ports(),
+            index=self.index,
+            extractor=self.extractor,
+            tokenizer=WordTokenizer(),
+            embedder=HashingEmbedder(),
+            now=self.clock,
+            new_id=lambda: f"{next(self._ids):032x}",
+            remaining_seconds=lambda: 300.0,
+            policy=Policy(times=TIMES, anonymous_tenant=TENANT),
+        )
+
+    def _functions(self) -> Mapping[str, Handler]:
+        def build() -> Engine:
+            return self.engine
+
+        # The use cases are looked up when called, so that a mutant can stand in for one.
+        return {
+            "extract": queue_handler(build, commands({ExtractDocument: lambda e, c: extract(e, c)})),
+            "embed": queue_handler(
+                build, commands({EmbedChunks: lambda e, c: embed(e, c), PublishDocument: lambda e, c: publish(e, c)})
+            ),
+            "control": queue_handler(
+                build, commands({ExpandJob: lambda e, c: expand(e, c), PurgeDocument: lambda e, c: purge(e, c)})
+            ),
+            "intake": queue_handler(build, object_events(lambda e, key: intake(e, key))),
+            "bury": queue_handler(build, dead_letters(lambda e, c, body, id_: bury(e, c, body, id_))),
+        }
+
+    def post(self, verb: str, body: str, delay_seconds: int = 0) -> Message:
+        """A message joins its queue."""
+        message = Message(verb, body, f"m{next(self._ids)}", ready_at=self.clock() + timedelta(seconds=delay_seconds))
+        self.waiting.append(message)
+        return message
+
+    def collect(self) -> None:
+        """What was sent joins its queue, or is lost."""
+        for verb, body, delay_seconds in self.arrivals():
+            if not self.lose_sends:
+                self.post(verb, body, delay_seconds)
+
+    def object_event(self, key: str, reason: str = "Object Created") -> None:
+        """S3 tells of an object."""
+        detail = {"bucket": {"name": self.engine.objects.uploads_bucket}, "object": {"key": key}}
+        self.post("intake", json.dumps({"source": "aws.s3", "detail-type": reason, "detail": detail}))
+
+    def handle(self, message: Message) -> bool:
+        """One invocation with one message; True when it is acknowledged."""
+        record = {
+            "messageId": message.id,
+            "body": message.body,
+            "attributes": {"ApproximateReceiveCount": str(message.receives)},
+        }
+        logger = worker.log
+        logger.addHandler(self.bugs)
+        try:
+            return not self._handlers[message.verb]({"Records": [record]}, _Invocation())["batchItemFailures"]
+        except Crash:
+            return False
+        finally:
+            logger.removeHandler(self.bugs)
+
+    def deliver(self, message: Message) -> None:
+        """SQS hands the message out once."""
+        message.receives += 1
+        done = self.handle(message)
+        self.clock.move(0.001)
+        self.collect()
+        if done:
+            return
+        if message.receives >= RECEIVES_MOST and message.verb != "bury":
+            self.buried += 1
+            self.post("bury", message.body)
+        else:
+            self.waiting.append(message)
+
+    def drain(self, rng: random.Random | None = None, duplicates: float = 0.0) -> None:
+        """Deliver until nothing waits; by `rng` in any order and sometimes twice."""
+        for _ in range(_DELIVERIES_MOST):
+            self.collect()
+            if not self.waiting:
+                return
+            ready = [message for message in self.waiting if message.ready_at is None or message.ready_at <= self.clock()]
+            if not ready:
+                self.pass_time(min(message.ready_at for message in self.waiting if message.ready_at))
+                continue
+            message = rng.choice(ready) if rng else ready[0]
+            self.waiting.remove(message)
+            if rng and rng.random() < duplicates:
+                self.waiting.append(replace(message))
+            self.deliver(message)
+        raise Stuck(f"messages go round: {[(m.verb, m.body) for m in self.waiting[:3]]}")
+
+    def deliver_some(self, count: int, rng: random.Random | None = None) -> None:
+        """Deliver a few messages."""
+        for _ in range(count):
+            self.collect()
+            if not self.waiting:
+                return
+            self.deliver(self.waiting.pop(rng.randrange(len(self.waiting)) if rng else 0))
+
+    def pass_time(self, until: datetime) -> None:
+        """The clock moves on; the index refreshes meanwhile."""
+        self.clock.at = max(self.clock.at, until)
+        self.index.refresh()
+
+    def sweep(self) -> None:
+        """One tick of the schedule; a failure is the next tick's to mend."""
+        try:
+            self._sweep({}, None)
+        except (Crash, TransientError):
+            pass
+        self.clock.move(0.001)
+        self.collect()
+
+    def due(self) -> list[str]:
+        """When something is to be looked at, soonest first."""
+        return sorted(text(record, "due_at") for record in self.records().values() if "due_at" in record)
+
+    def come_to_rest(self, rng: random.Random | None = None, duplicates: float = 0.0) -> None:
+        """Deliver, let time pass and sweep until nothing waits and nothing is due."""
+        for _ in range(_ROUNDS_MOST):
+            self.drain(rng, duplicates)
+            due = self.due()
+            if not due:
+                self.index.refresh()
+                return
+            self.pass_time(max(self.clock(), instant(due[0])) + timedelta(seconds=1))
+            self.sweep()
+        raise Stuck(f"something stays due at {stamp(self.clock())}: {self.what_is_due()[:4]}")
+
+    def what_is_due(self) -> list[str]:
+        """Keys and states of what is due."""
+        return [
+            f"{key.pk} {key.sk} {record.get('state')} due {record['due_at']}"
+            for key, record in self.records().items()
+            if "due_at" in record
+        ]
+
+    # -- a client ----------------------------------------------------------------------------------------------------
+
+    def ask[Answer](self, request: Callable[[Engine], Answer], *, tries: int = 3) -> Answer | None:
+        """A request by a client that tries again when it gets no answer; None when it never got one."""
+        for _ in range(tries):
+            try:
+                answer = request(self.engine)
+            except (Crash, TransientError):
+                continue
+            except CallerError as error:
+                if error.code == "not_found":
+                    return None  # what was to be deleted is not there any more
+                raise
+            finally:
+                self.clock.move(0.001)
+                self.collect()
+            return answer
+        return None
+
+    def chunks(self) -> Tally[RunId]:
+        """How many chunks of each run are in the index, seen or not yet."""
+        return Tally(run for run, _ in self.index._written)
+
+
+class MemoryWorld(World):
+    """All in memory: milliseconds a run."""
+
+    def ports(self) -> Mapping[str, Any]:
+        """The fakes."""
+        self._records = MemoryRecords(self.tape.on_call)
+        self._objects = MemoryObjects(self.tape.on_call)
+        self._queues = TimedQueues(self.tape)
+        self._bus = MemoryBus(self.tape.on_call)
+        return {"records": self._records, "objects": self._objects, "queues": self._queues, "bus": self._bus}
+
+    def arrivals(self) -> list[tuple[str, str, int]]:
+        """See World."""
+        taken = list(zip(self._queues.sent, self._queues.delays, strict=True))
+        self._queues.sent.clear()
+        self._queues.delays.clear()
+        return [(command.queue, command.model_dump_json(), delay) for command, delay in taken]
+
+    def records(self) -> Mapping[Key, Record]:
+        """See World."""
+        return self._records.records
+
+    def data_objects(self) -> list[str]:
+        """See World."""
+        return list(self._objects.buckets["data"])
+
+    def upload_objects(self) -> list[str]:
+        """See World."""
+        return list(self._objects.buckets["uploads"])
+
+    def published(self) -> list[Event]:
+        """See World."""
+        return self._bus.published
+
+    def user_puts(self, key: str, content: bytes) -> None:
+        """See World."""
+        self._objects.put_upload(key, content)
+
+    def user_deletes(self, key: str) -> None:
+        """See World."""
+        self._objects.buckets["uploads"].pop(key, None)
+
+

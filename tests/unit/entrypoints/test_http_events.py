@@ -1,0 +1,46 @@
+"""The sample events of the HTTP functions are what the functions answer."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from forebay.dialects.dialect import Function
+from tests.http_client import Client
+
+EVENTS = Path(__file__).resolve().parents[3] / "events"
+SAMPLES = {
+    "api_submit_job": (Function.API, 202),
+    "api_list_jobs": (Function.API, 200),
+    "api_delete_document": (Function.API, 202),
+    "api_health": (Function.API, 200),
+    "search_chunks": (Function.SEARCH, 200),
+}
+
+
+def sample(name: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return event
+
+
+def test_every_sample_of_an_http_function_is_tried_here() -> None:
+    there = {file.stem for function in Function for file in EVENTS.glob(f"{function}_*.json")}
+
+    assert there == SAMPLES.keys()
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_a_sample_without_its_key_is_answered(name: str) -> None:
+    function, status = SAMPLES[name]
+    event = sample(name)
+    del event["headers"]["authorization"]
+
+    assert Client().send_event(event, function).status == status
+
+
+@pytest.mark.parametrize("name", sorted(SAMPLES))
+def test_a_samples_own_key_opens_nothing(name: str) -> None:
+    function, status = SAMPLES[name]
+
+    assert Client().send_event(sample(name), function).status == (status if name == "api_health" else 401)
