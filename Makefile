@@ -35,7 +35,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.forebay/sam
 export AWS_DEFAULT_REGION ?= eu-west-1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup uv check test build build-local serve demo lock clean
+.PHONY: help setup uv check test build build-local serve demo key lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -115,6 +115,9 @@ serve: ## Run everything on loopback (PORT=8080)
 demo: ## Ingest the samples and search them (DOCS=folder QUERY='...')
 	$(get_ready)
 	@exec $(VENV)/cloud/bin/python -m local demo $(if $(DOCS),--docs "$$DOCS") $(if $(QUERY),--query "$$QUERY")
+
+key: environment-dev ## Make an API key (TABLE=... TENANT=... SCOPES='read write delete')
+	@PYTHONPATH=shared $(DEV)/python -m forebay.entrypoints.keys '$(TABLE)' '$(TENANT)' $(SCOPES)
 
 lock: $(UV) ## Resolve every lock file again (UPGRADE=--upgrade moves the versions)
 	@for name in $(LAYERS:%=layers/%/requirements) layers/model/weights $(ENVIRONMENTS:%=local/environments/%) \

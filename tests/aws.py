@@ -28,9 +28,7 @@ ENVIRONMENT: Final[Mapping[str, str]] = {
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # moto does not know DynamoDB's hosts with an account id in them
 }
 # One try and no waiting: what is retried here, the adapters retry.
-_CONFIG: Final = Config(
-    region_name=REGION, retries={"mode": "standard", "total_max_attempts": 1}, signature_version=None
-)
+_CONFIG: Final = Config(retries={"mode": "standard", "total_max_attempts": 1})
 
 
 def client(service: str, **other: Any) -> Any:

@@ -26,7 +26,6 @@ class Settings:
     index_signing: str  # none | sigv4
     region: str
     model_folder: str
-    allow_private_callbacks: bool
     policy: Policy
 
     @classmethod
@@ -45,7 +44,6 @@ class Settings:
             index_signing=given.needed("FOREBAY_INDEX_SIGNING"),
             region=given.needed("AWS_REGION"),
             model_folder=given.needed("FOREBAY_MODEL"),
-            allow_private_callbacks=given.text("FOREBAY_ALLOW_PRIVATE_CALLBACKS") == "1",
             policy=Policy(
                 times=Times(
                     redrive=given.number("FOREBAY_REDRIVE_SECONDS", usual.redrive),
@@ -56,6 +54,7 @@ class Settings:
                     upload_expiry=given.number("FOREBAY_UPLOAD_EXPIRY_SECONDS", usual.upload_expiry),
                 ),
                 anonymous_tenant=TenantId(given.text("FOREBAY_ANONYMOUS_TENANT")) or None,
+                private_callbacks=given.text("FOREBAY_ALLOW_PRIVATE_CALLBACKS") == "1",
                 allowed_buckets=frozenset(given.text("FOREBAY_ALLOWED_BUCKETS").replace(",", " ").split()),
             ),
         )

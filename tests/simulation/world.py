@@ -4,6 +4,7 @@
 goes to the back; after five receives it is a dead letter. `MemoryWorld` has the shipped fakes below the ports.
 """
 
+import contextlib
 import itertools
 import json
 import logging
@@ -12,7 +13,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from forebay.adapters.memory import (
     HashingEmbedder,
@@ -50,6 +51,8 @@ COLLECTION = Collection("manuals")
 RECEIVES_MOST = 5
 _DELIVERIES_MOST = 20_000
 _ROUNDS_MOST = 120
+
+Answer = TypeVar("Answer")
 
 TIMES = Times()
 
@@ -118,11 +121,14 @@ class World:
         self.waiting: list[Message] = []
         self.lose_sends = False  # everything that is sent is lost, as if the process had died before sending
         self.buried = 0
+        self.tries = 3  # of the client
+        self.rng: random.Random | None = None  # shuffles messages
+        self.duplicates = 0.0  # how often a message comes twice
         self.bugs = _Bugs()
         self._ids = itertools.count(1)
         self.engine = self._engine()
         self._handlers = self._functions()
-        self._sweep = schedule_handler(lambda: self.engine, lambda engine: sweep(engine))
+        self._sweep = schedule_handler(lambda: self.engine, sweep)
 
     # -- to be said by each world ------------------------------------------------------------------------------------
 
@@ -177,17 +183,12 @@ class World:
         def build() -> Engine:
             return self.engine
 
-        # The use cases are looked up when called, so that a mutant can stand in for one.
         return {
-            "extract": queue_handler(build, commands({ExtractDocument: lambda e, c: extract(e, c)})),
-            "embed": queue_handler(
-                build, commands({EmbedChunks: lambda e, c: embed(e, c), PublishDocument: lambda e, c: publish(e, c)})
-            ),
-            "control": queue_handler(
-                build, commands({ExpandJob: lambda e, c: expand(e, c), PurgeDocument: lambda e, c: purge(e, c)})
-            ),
-            "intake": queue_handler(build, object_events(lambda e, key: intake(e, key))),
-            "bury": queue_handler(build, dead_letters(lambda e, c, body, id_: bury(e, c, body, id_))),
+            "extract": queue_handler(build, commands({ExtractDocument: extract})),
+            "embed": queue_handler(build, commands({EmbedChunks: embed, PublishDocument: publish})),
+            "control": queue_handler(build, commands({ExpandJob: expand, PurgeDocument: purge})),
+            "intake": queue_handler(build, object_events(intake)),
+            "bury": queue_handler(build, dead_letters(bury)),
         }
 
     def post(self, verb: str, body: str, delay_seconds: int = 0) -> Message:
@@ -237,13 +238,15 @@ class World:
         else:
             self.waiting.append(message)
 
-    def drain(self, rng: random.Random | None = None, duplicates: float = 0.0) -> None:
-        """Deliver until nothing waits; by `rng` in any order and sometimes twice."""
+    def drain(self) -> None:
+        """Deliver until nothing waits; with `rng` in any order and sometimes twice."""
+        rng, duplicates = self.rng, self.duplicates
         for _ in range(_DELIVERIES_MOST):
             self.collect()
             if not self.waiting:
                 return
-            ready = [message for message in self.waiting if message.ready_at is None or message.ready_at <= self.clock()]
+            now = self.clock()
+            ready = [message for message in self.waiting if message.ready_at is None or message.ready_at <= now]
             if not ready:
                 self.pass_time(min(message.ready_at for message in self.waiting if message.ready_at))
                 continue
@@ -254,8 +257,9 @@ class World:
             self.deliver(message)
         raise Stuck(f"messages go round: {[(m.verb, m.body) for m in self.waiting[:3]]}")
 
-    def deliver_some(self, count: int, rng: random.Random | None = None) -> None:
+    def deliver_some(self, count: int) -> None:
         """Deliver a few messages."""
+        rng = self.rng
         for _ in range(count):
             self.collect()
             if not self.waiting:
@@ -269,10 +273,8 @@ class World:
 
     def sweep(self) -> None:
         """One tick of the schedule; a failure is the next tick's to mend."""
-        try:
+        with contextlib.suppress(Crash, TransientError):
             self._sweep({}, None)
-        except (Crash, TransientError):
-            pass
         self.clock.move(0.001)
         self.collect()
 
@@ -280,10 +282,10 @@ class World:
         """When something is to be looked at, soonest first."""
         return sorted(text(record, "due_at") for record in self.records().values() if "due_at" in record)
 
-    def come_to_rest(self, rng: random.Random | None = None, duplicates: float = 0.0) -> None:
+    def come_to_rest(self) -> None:
         """Deliver, let time pass and sweep until nothing waits and nothing is due."""
         for _ in range(_ROUNDS_MOST):
-            self.drain(rng, duplicates)
+            self.drain()
             due = self.due()
             if not due:
                 self.index.refresh()
@@ -302,9 +304,9 @@ class World:
 
     # -- a client ----------------------------------------------------------------------------------------------------
 
-    def ask[Answer](self, request: Callable[[Engine], Answer], *, tries: int = 3) -> Answer | None:
+    def ask(self, request: Callable[[Engine], Answer]) -> Answer | None:
         """A request by a client that tries again when it gets no answer; None when it never got one."""
-        for _ in range(tries):
+        for _ in range(self.tries):
             try:
                 answer = request(self.engine)
             except (Crash, TransientError):
@@ -365,5 +367,3 @@ class MemoryWorld(World):
     def user_deletes(self, key: str) -> None:
         """See World."""
         self._objects.buckets["uploads"].pop(key, None)
-
-

@@ -71,9 +71,9 @@ def _holds(condition: Condition, record: Record | None) -> bool:
         case Lacks():
             return value is None
         case Above(_, bound):
-            return isinstance(value, int) and value > bound
+            return type(value) is int and value > bound
         case Below(_, bound):
-            return isinstance(value, int) and value < bound
+            return type(value) is int and value < bound
 
 
 def _assign(record: dict[str, Value], path: str, value: Value | None) -> None:

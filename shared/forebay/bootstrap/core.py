@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any
@@ -13,9 +13,12 @@ from forebay.adapters.eventbridge_bus import EventBridgeBus
 from forebay.adapters.s3_objects import S3Objects
 from forebay.adapters.sqs_queues import SqsQueues
 from forebay.config import Settings
-from forebay.service.engine import Engine
+from forebay.service.engine import Engine, Policy
 
 _UNTIMED_SECONDS = 25.0  # where nobody tells how long the invocation may take
+
+
+_PORTS = ("records", "objects", "queues", "bus", "index", "extractor", "tokenizer", "embedder")
 
 
 class NotGiven(RuntimeError):
@@ -37,25 +40,28 @@ def settings() -> Settings:
 
 
 def engine_with(**more: Any) -> Engine:
-    """An engine of the core ports and of `more`."""
+    """An engine of the core ports and of `more`, as the environment says."""
     told = settings()
-    ports: dict[str, Any] = {port: _Missing(port) for port in ("index", "extractor", "tokenizer", "embedder")}
-    ports |= {
+    core = {
         "records": DynamoDBRecords(aws.dynamodb, told.table, time.sleep),
         "objects": S3Objects(aws.s3, data_bucket=told.data_bucket, uploads_bucket=told.uploads_bucket),
         "queues": SqsQueues(aws.sqs, told.queues),
         "bus": EventBridgeBus(aws.events, told.bus),
     }
+    return engine_of(core | more, told.policy)
+
+
+def engine_of(ports: Mapping[str, Any], policy: Policy) -> Engine:
+    """An engine of these ports by name; any other raises NotGiven when touched."""
+    missing = {port: _Missing(port) for port in _PORTS if port not in ports}
     return Engine(
-        **(ports | more),
+        **ports,
+        **missing,
         now=partial(datetime.now, UTC),
         new_id=lambda: uuid.uuid4().hex,
         remaining_seconds=lambda: _UNTIMED_SECONDS,
-        policy=told.policy,
+        policy=policy,
     )
-
-
-BuildEngine = Callable[[], Engine]
 
 
 @cache

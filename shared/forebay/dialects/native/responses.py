@@ -1,71 +1,14 @@
 """The bodies that the native API answers with: exactly the members of its contract, nothing else."""
 
-from typing import Final, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from forebay.dialects.native import examples
 from forebay.domain.document import Metadata
-from forebay.domain.errors import CATALOGUE
 
 RowStatus = Literal["awaiting_upload", "queued", "extracting", "indexing", "ready", "unchanged", "failed", "canceled"]
 Would = Literal["process", "skip", "reject"]
-
-_JOB: Final[dict[str, JsonValue]] = {
-    "id": "job_4kq2m7",
-    "object": "job",
-    "kind": "ingest",
-    "status": "succeeded",
-    "collection": "manuals",
-    "progress": 1.0,
-    "counts": {
-        "documents": {
-            "total": 1, "queued": 0, "running": 0, "ready": 1, "unchanged": 0, "failed": 0, "canceled": 0,
-        },
-        "chunks": {"total": 3, "embedded": 3, "reused": 0, "deleted": 0},
-        "batches": {"total": 1, "done": 1},
-    },
-    "created_at": "2026-11-22T10:00:00.000Z",
-    "started_at": "2026-11-22T10:00:00.412Z",
-    "finished_at": "2026-11-22T10:00:01.730Z",
-    "error": None,
-    "properties": {},
-    "links": {
-        "self": "/forebay/v1/jobs/job_4kq2m7",
-        "documents": "/forebay/v1/jobs/job_4kq2m7/documents",
-        "events": "/forebay/v1/events?job_id=job_4kq2m7",
-    },
-}  # fmt: skip
-_DOCUMENT: Final[dict[str, JsonValue]] = {
-    "id": "pump-7",
-    "key": "doc_n4tqkzv3m2x5a7cw6hdyr2sbfe",
-    "name": "pump-7.md",
-    "status": "ready",
-    "visible": True,
-    "pages": 1,
-    "chunks": 3,
-    "size_bytes": 2113,
-    "content_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
-    "metadata": {"plant": "north"},
-    "updated_at": "2026-11-22T10:00:01.702Z",
-    "job_id": "job_4kq2m7",
-}
-_COLLECTION: Final[dict[str, JsonValue]] = {
-    "name": "manuals",
-    "description": "Operating manuals, north plant",
-    "options": {},
-    "documents": 12,
-    "chunks": 410,
-    "created_at": "2026-11-22T09:58:12.000Z",
-}
-_PASSAGE: Final[dict[str, JsonValue]] = {"page_first": 3, "page_last": 3, "char_start": 4210, "char_end": 4390}
-
-
-def _listing(*rows: JsonValue) -> ConfigDict:
-    return _example({"object": "list", "data": list(rows), "next_cursor": None})
-
-
-def _example(example: JsonValue) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [example]})
 
 
 class ResponseBody(BaseModel):
@@ -89,18 +32,7 @@ class ProblemBody(ResponseBody):
 class ErrorBody(ResponseBody):
     """A failure, as RFC 9457 problem details."""
 
-    model_config = _example(
-        {
-            "type": "/forebay/v1/errors#not_found",
-            "title": CATALOGUE["not_found"].title,
-            "status": 404,
-            "detail": CATALOGUE["not_found"].title,
-            "code": "not_found",
-            "retryable": False,
-            "hint": CATALOGUE["not_found"].hint,
-            "request_id": "b5d4f0f3",
-        }
-    )
+    model_config = examples.example(examples.ERROR)
 
     type: str
     title: str
@@ -136,16 +68,7 @@ class ErrorKindBody(ResponseBody):
 class ErrorKindsBody(ResponseBody):
     """The catalogue of errors."""
 
-    model_config = _listing(
-        {
-            "code": "encrypted",
-            "status": None,
-            "stage": "extract",
-            "retryable": False,
-            "title": CATALOGUE["encrypted"].title,
-            "hint": CATALOGUE["encrypted"].hint,
-        }
-    )
+    model_config = examples.listing(examples.ERROR_KIND)
 
     object: Literal["list"] = "list"
     data: list[ErrorKindBody]
@@ -208,7 +131,7 @@ class JobLinksBody(ResponseBody):
 class JobBody(ResponseBody):
     """A job."""
 
-    model_config = _example(_JOB)
+    model_config = examples.example(examples.JOB)
 
     id: str
     object: Literal["job"] = "job"
@@ -228,7 +151,7 @@ class JobBody(ResponseBody):
 class JobsBody(ResponseBody):
     """Some jobs, newest first."""
 
-    model_config = _listing(_JOB)
+    model_config = examples.listing(examples.JOB)
 
     object: Literal["list"] = "list"
     data: list[JobBody]
@@ -249,21 +172,7 @@ class VerdictBody(ResponseBody):
 class DryRunBody(ResponseBody):
     """What `POST /jobs` would do; nothing was created."""
 
-    model_config = _example(
-        {
-            "valid": True,
-            "documents": [
-                {
-                    "id": "pump-7",
-                    "would": "process",
-                    "code": None,
-                    "detail": None,
-                    "size_bytes": 2113,
-                    "media_type": "text/markdown",
-                }
-            ],
-        }
-    )
+    model_config = examples.example(examples.DRY_RUN)
 
     valid: bool = Field(description="True when no document would be rejected.")
     documents: list[VerdictBody]
@@ -295,21 +204,7 @@ class RowBody(ResponseBody):
 class RowsBody(ResponseBody):
     """Some documents of a job."""
 
-    model_config = _listing(
-        {
-            "id": "pump-7",
-            "name": "pump-7.md",
-            "status": "ready",
-            "media_type": "text/markdown",
-            "size_bytes": 2113,
-            "pages": 1,
-            "chunks": {"total": 3, "done": 3},
-            "attempts": 1,
-            "error": None,
-            "started_at": "2026-11-22T10:00:00.412Z",
-            "finished_at": "2026-11-22T10:00:01.702Z",
-        }
-    )
+    model_config = examples.listing(examples.ROW)
 
     object: Literal["list"] = "list"
     data: list[RowBody]
@@ -322,15 +217,7 @@ class RowsBody(ResponseBody):
 class UploadBody(ResponseBody):
     """Where to POST the file: a multipart form of `fields`, then the member `file`."""
 
-    model_config = _example(
-        {
-            "upload_id": "upl_7c2k",
-            "job_id": "job_4kq2m7",
-            "url": "https://uploads.s3.amazonaws.com/",
-            "fields": {"key": "uploads/acme/upl_7c2k", "Content-Type": "application/pdf", "policy": "eyJ..."},
-            "expires_at": "2026-11-22T10:15:00.000Z",
-        }
-    )
+    model_config = examples.example(examples.UPLOAD)
 
     upload_id: str
     job_id: str | None = Field(description="Null with `start: false`.")
@@ -342,7 +229,7 @@ class UploadBody(ResponseBody):
 class CollectionBody(ResponseBody):
     """A collection and what is visible in it."""
 
-    model_config = _example(_COLLECTION)
+    model_config = examples.example(examples.COLLECTION)
 
     name: str
     description: str
@@ -355,7 +242,7 @@ class CollectionBody(ResponseBody):
 class CollectionsBody(ResponseBody):
     """Some collections, by name."""
 
-    model_config = _listing(_COLLECTION)
+    model_config = examples.listing(examples.COLLECTION)
 
     object: Literal["list"] = "list"
     data: list[CollectionBody]
@@ -365,7 +252,7 @@ class CollectionsBody(ResponseBody):
 class DocumentBody(ResponseBody):
     """A document; pages, chunks, size and hash are those of the visible version when there is one."""
 
-    model_config = _example(_DOCUMENT)
+    model_config = examples.example(examples.DOCUMENT)
 
     id: str
     key: str = Field(description="Stands for the id in paths, whatever characters the id has.")
@@ -384,7 +271,7 @@ class DocumentBody(ResponseBody):
 class DocumentsBody(ResponseBody):
     """Some documents of a collection."""
 
-    model_config = _listing(_DOCUMENT | {"metadata": None})
+    model_config = examples.listing(examples.DOCUMENT | {"metadata": None})
 
     object: Literal["list"] = "list"
     data: list[DocumentBody]
@@ -401,7 +288,7 @@ class PageBody(ResponseBody):
 class ContentBody(ResponseBody):
     """A document's text: its pages joined by one newline."""
 
-    model_config = _example({"text": "Pump 7\nOpen the valve.", "pages": [{"number": 1, "text": "Pump 7"}]})
+    model_config = examples.example(examples.CONTENT)
 
     text: str
     pages: list[PageBody]
@@ -422,7 +309,7 @@ class ChunkBody(ResponseBody):
 class ChunksBody(ResponseBody):
     """Some chunks of a document, in order."""
 
-    model_config = _listing(_PASSAGE | {"chunk": 7, "text": "Open the inlet valve.", "tokens": 6})
+    model_config = examples.listing(examples.CHUNK)
 
     object: Literal["list"] = "list"
     data: list[ChunkBody]
@@ -450,23 +337,7 @@ class HitBody(ResponseBody):
 class HitsBody(ResponseBody):
     """What was found, best first."""
 
-    model_config = _example(
-        {
-            "object": "list",
-            "data": [
-                _PASSAGE
-                | {
-                    "score": 0.0325,
-                    "document_id": "pump-7",
-                    "name": "pump-7.md",
-                    "chunk": 7,
-                    "text": "Open the inlet valve.",
-                    "metadata": {"plant": "north"},
-                }
-            ],
-            "took_ms": 41,
-        }
-    )
+    model_config = examples.example(examples.HITS)
 
     object: Literal["list"] = "list"
     data: list[HitBody]
@@ -476,7 +347,7 @@ class HitsBody(ResponseBody):
 class HealthBody(ResponseBody):
     """Is the service up?"""
 
-    model_config = _example({"status": "ok", "version": "0.1.0"})
+    model_config = examples.example({"status": "ok", "version": "0.1.0"})
 
     status: Literal["ok", "down"]
     version: str

@@ -1,0 +1,415 @@
+"""What users do, while things go wrong. Each scenario says what must have come of it once the world is at rest.
+
+What is expected holds for a client that tries again until it has an answer; of one that gives up, only the auditor's
+invariants hold.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from forebay.domain import keys
+from forebay.domain.document import DocumentId
+from forebay.domain.job import Job, job_of
+from forebay.domain.requests import BadSource, DocumentRequest, ObjectSource, RequestUpload, SubmitJob, TextSource
+from forebay.domain.stored_document import Document, Options, document_of
+from forebay.domain.transitions import DocumentState, JobState
+from forebay.service.remove import remove_collection, remove_document
+from forebay.service.submit import submit
+from forebay.service.uploads import request_upload
+from tests.simulation.world import COLLECTION, TENANT, TIMES, World
+
+SMALL = Options(chunk_tokens=8, overlap_tokens=0)
+
+
+def words(seed: str, chunks: int = 1) -> str:
+    """A text that is cut into about so many chunks of 8 words."""
+    return " ".join(f"{seed}{number} lies in the basin of the river." for number in range(chunks))
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """`play` acts on a world; `expect` says what is wrong with what came of it."""
+
+    name: str
+    play: Callable[[World], None]
+    expect: Callable[[World], list[str]]
+    big: bool = False  # too many calls to fail at each of them every time
+    late_index: bool = False
+    tries: int = 3
+    repeats: bool = True  # may its messages come twice and out of order?
+
+
+# -- users -----------------------------------------------------------------------------------------------------------
+
+
+def send(world: World, name: str, *texts: tuple[str, str], options: Options = SMALL) -> None:
+    """Submit documents (id, text), with the idempotency key `name`."""
+    documents = tuple(DocumentRequest(id_, f"{id_}.txt", "", TextSource(text)) for id_, text in texts)
+    send_documents(world, name, documents, options)
+
+
+def send_documents(world: World, name: str, documents: tuple[DocumentRequest, ...], options: Options = SMALL) -> None:
+    """Submit any documents."""
+    request = SubmitJob(TENANT, COLLECTION, documents, options, idempotency_key=name, request_sha256=f"sha-{name}")
+    world.ask(lambda engine: submit(engine, request))
+
+
+def delete(world: World, id_: str) -> None:
+    """Delete a document by the API."""
+    world.ask(lambda engine: remove_document(engine, TENANT, COLLECTION, id_))
+
+
+def put_into_inbox(world: World, path: str, text: str) -> None:
+    """A user puts a file into the inbox; S3 tells."""
+    key = f"inbox/{TENANT}/{COLLECTION}/{path}"
+    world.user_puts(key, text.encode())
+    world.object_event(key)
+
+
+# -- what came of it -------------------------------------------------------------------------------------------------
+
+
+def document(world: World, id_: str) -> Document | None:
+    """The document by its id."""
+    key = keys.document_key(TENANT, COLLECTION, DocumentId(id_))
+    record = world.records().get(keys.document(TENANT, COLLECTION, key))
+    return document_of(record) if record is not None else None
+
+
+def jobs(world: World) -> list[Job]:
+    """All jobs, in the order of their making."""
+    found = [job_of(r) for k, r in world.records().items() if k.pk.startswith("JOB#") and k.sk == "META"]
+    return sorted(found, key=lambda job: job.created_at)
+
+
+def job(world: World, name: str) -> Job:
+    """The job of the idempotency key `name`."""
+    id_ = keys.job_id_for(TENANT, "native", name)
+    return job_of(world.records()[keys.job(id_)])
+
+
+def shows(world: World, id_: str, text: str, *, state: DocumentState = DocumentState.READY) -> list[str]:
+    """The document shows this text, whole, and nothing else is in the index for it."""
+    found = document(world, id_)
+    if found is None or found.visible is None:
+        return [f"{id_} shows nothing (it is {found.state if found else 'not there'})"]
+    of_document = [chunk for chunk in world.index._written.values() if chunk.key == found.key]
+    stored = " ".join(
+        c.chunk.text for c in sorted(of_document, key=lambda c: c.chunk.number) if c.run == found.visible.run
+    )
+    wrong = [] if stored.split() == text.split() else [f"{id_} shows other text: {stored[:60]!r}"]
+    return wrong + ([] if found.state is state else [f"{id_} is {found.state}, not {state}"])
+
+
+def is_gone(world: World, id_: str) -> list[str]:
+    """The document is a tombstone, or was never there."""
+    found = document(world, id_)
+    return [] if found is None or found.state is DocumentState.DELETED else [f"{id_} is {found.state}"]
+
+
+def ended(found: Job, state: JobState) -> list[str]:
+    """The job ended so."""
+    return [] if found.state is state else [f"{found.id} is {found.state}, not {state}"]
+
+
+def failed_as(world: World, id_: str, code: str) -> list[str]:
+    """The document failed with this code."""
+    found = document(world, id_)
+    if found is None or found.state is not DocumentState.FAILED:
+        return [f"{id_} is {found.state if found else 'not there'}, not failed"]
+    return [] if found.error_code == code else [f"{id_} failed as {found.error_code}, not {code}"]
+
+
+# -- scenarios -------------------------------------------------------------------------------------------------------
+
+ONE = words("one", 2)
+TWO = words("two", 3)
+LONG = words("long", 150)
+
+
+def _ingest_one(world: World) -> None:
+    send(world, "first", ("a", ONE))
+
+
+def _ingest_one_ok(world: World) -> list[str]:
+    return shows(world, "a", ONE) + ended(job(world, "first"), JobState.SUCCEEDED)
+
+
+def _ingest_several(world: World) -> None:
+    bad = DocumentRequest("bad", "bad.txt", "", BadSource("invalid_base64", "not base64"))
+    good = [DocumentRequest(id_, "", "", TextSource(words(id_, 2))) for id_ in "abc"]
+    send_documents(world, "first", (*good, bad))
+
+
+def _ingest_several_ok(world: World) -> list[str]:
+    found = [wrong for id_ in "abc" for wrong in shows(world, id_, words(id_, 2))]
+    return found + ended(job(world, "first"), JobState.PARTIALLY_SUCCEEDED)
+
+
+def _long_document(world: World) -> None:
+    send(world, "first", ("a", LONG))
+
+
+def _long_document_ok(world: World) -> list[str]:
+    return shows(world, "a", LONG) + ended(job(world, "first"), JobState.SUCCEEDED)
+
+
+def _unchanged(world: World) -> None:
+    send(world, "first", ("a", ONE))
+    world.drain()
+    send(world, "again", ("a", ONE))
+
+
+def _unchanged_ok(world: World) -> list[str]:
+    again = job(world, "again")
+    return (
+        shows(world, "a", ONE)
+        + ended(again, JobState.SUCCEEDED)
+        + ([] if again.counts.unchanged == 1 or again.counts.embedded else ["nothing was found unchanged"])
+    )
+
+
+def _replace(world: World) -> None:
+    send(world, "first", ("a", ONE))
+    world.come_to_rest()
+    send(world, "second", ("a", TWO))
+
+
+def _replace_ok(world: World) -> list[str]:
+    return shows(world, "a", TWO) + ended(job(world, "second"), JobState.SUCCEEDED)
+
+
+def _replace_running(deliveries: int) -> Callable[[World], None]:
+    def play(world: World) -> None:
+        send(world, "first", ("a", ONE))
+        world.deliver_some(deliveries)
+        send(world, "second", ("a", TWO))
+
+    return play
+
+
+def _delete(world: World) -> None:
+    send(world, "first", ("a", ONE))
+    world.come_to_rest()
+    delete(world, "a")
+
+
+def _delete_ok(world: World) -> list[str]:
+    return is_gone(world, "a") + ended(jobs(world)[-1], JobState.SUCCEEDED)
+
+
+def _delete_running(deliveries: int) -> Callable[[World], None]:
+    def play(world: World) -> None:
+        send(world, "first", ("a", LONG))
+        world.deliver_some(deliveries)
+        delete(world, "a")
+
+    return play
+
+
+def _delete_then_ingest(world: World) -> None:
+    send(world, "first", ("a", ONE))
+    world.come_to_rest()
+    delete(world, "a")
+    world.come_to_rest()
+    send(world, "second", ("a", TWO))
+
+
+def _ingest_while_deleting(world: World) -> None:
+    send(world, "first", ("a", ONE))
+    world.drain()
+    delete(world, "a")
+    send(world, "second", ("a", TWO))
+
+
+def _delete_collection(world: World) -> None:
+    send(world, "first", ("a", ONE), ("b", TWO))
+    world.drain()
+    send(world, "open", ("b", ONE), ("c", TWO))
+    world.deliver_some(1)
+    world.ask(lambda engine: remove_collection(engine, TENANT, COLLECTION))
+
+
+def _delete_collection_ok(world: World) -> list[str]:
+    return [wrong for id_ in "abc" for wrong in is_gone(world, id_)] + ended(jobs(world)[-1], JobState.SUCCEEDED)
+
+
+def _large(documents: int) -> Callable[[World], None]:
+    def play(world: World) -> None:
+        send(world, "first", *((f"d{number}", words(f"d{number}")) for number in range(documents)))
+
+    return play
+
+
+def _large_ok(documents: int) -> Callable[[World], list[str]]:
+    def expect(world: World) -> list[str]:
+        found = [wrong for n in range(documents) for wrong in shows(world, f"d{n}", words(f"d{n}"))]
+        return found + ended(job(world, "first"), JobState.SUCCEEDED)
+
+    return expect
+
+
+def _delete_large_collection(world: World) -> None:
+    send(world, "first", *((f"d{number}", words(f"d{number}")) for number in range(30)))
+    world.deliver_some(6)
+    world.ask(lambda engine: remove_collection(engine, TENANT, COLLECTION))
+
+
+def _delete_large_collection_ok(world: World) -> list[str]:
+    # Documents that the large job had not accepted yet come later than the deletion, and stay.
+    return ended(jobs(world)[-1], JobState.SUCCEEDED)
+
+
+def _inbox_twice(world: World) -> None:
+    put_into_inbox(world, "a.txt", ONE)
+    world.object_event(f"inbox/{TENANT}/{COLLECTION}/a.txt")
+
+
+def _inbox_ok(text: str) -> Callable[[World], list[str]]:
+    return lambda world: shows(world, "a.txt", text)
+
+
+def _inbox_overwritten(world: World) -> None:
+    put_into_inbox(world, "a.txt", ONE)
+    world.deliver_some(2)
+    put_into_inbox(world, "a.txt", TWO)
+
+
+def _inbox_deleted(world: World) -> None:
+    put_into_inbox(world, "a.txt", ONE)
+    world.drain()
+    key = f"inbox/{TENANT}/{COLLECTION}/a.txt"
+    world.user_deletes(key)
+    world.object_event(key, "Object Deleted")
+
+
+def _inbox_after_api_delete(world: World) -> None:
+    put_into_inbox(world, "a.txt", ONE)
+    world.drain()
+    delete(world, "a.txt")
+    world.object_event(f"inbox/{TENANT}/{COLLECTION}/a.txt")
+
+
+def _inbox_gone(world: World) -> list[str]:
+    return is_gone(world, "a.txt")
+
+
+def _upload(world: World) -> str:
+    request = RequestUpload(TENANT, COLLECTION, "a.txt", 1_000, document_id="a", options=SMALL)
+    made = world.ask(lambda engine: request_upload(engine, request))
+    return keys.upload_object(TENANT, made.upload_id) if made is not None else ""
+
+
+def _upload_arrives(times: int) -> Callable[[World], None]:
+    def play(world: World) -> None:
+        key = _upload(world)
+        if key:
+            world.user_puts(key, ONE.encode())
+            for _ in range(times):
+                world.object_event(key)
+
+    return play
+
+
+def _upload_ok(world: World) -> list[str]:
+    return shows(world, "a", ONE) + ended(jobs(world)[-1], JobState.SUCCEEDED)
+
+
+def _upload_expired_ok(world: World) -> list[str]:
+    last = jobs(world)[-1]
+    return is_gone(world, "a") + ended(last, JobState.FAILED)
+
+
+def _upload_late(world: World) -> None:
+    key = _upload(world)
+    world.come_to_rest()
+    if key:
+        world.user_puts(key, ONE.encode())
+        world.object_event(key)
+
+
+def _bad_document(world: World) -> None:
+    send(world, "first", ("a", "!corrupt"), ("b", ONE))
+
+
+def _bad_document_ok(world: World) -> list[str]:
+    return (
+        failed_as(world, "a", "corrupt")
+        + shows(world, "b", ONE)
+        + ended(job(world, "first"), JobState.PARTIALLY_SUCCEEDED)
+    )
+
+
+def _bad_version(world: World) -> None:
+    send(world, "first", ("a", ONE))
+    world.drain()
+    send(world, "second", ("a", "!corrupt"))
+
+
+def _bad_version_ok(world: World) -> list[str]:
+    return shows(world, "a", ONE, state=DocumentState.FAILED) + ended(job(world, "second"), JobState.FAILED)
+
+
+def _source_gone(world: World) -> None:
+    bucket = world.engine.objects.uploads_bucket
+    key = f"inbox/{TENANT}/{COLLECTION}/a.txt"
+    world.user_puts(key, ONE.encode())
+    send_documents(world, "first", (DocumentRequest("a", "", "", ObjectSource(bucket, key)),))
+
+
+def _lost_sends(world: World) -> None:
+    world.lose_sends = True
+    send(world, "first", ("a", LONG), ("b", ONE))
+    world.drain()
+    world.lose_sends = False
+    world.pass_time(world.clock() + timedelta(seconds=TIMES.redrive + 1))
+    world.sweep()
+    world.lose_sends = True
+    world.drain()
+    world.lose_sends = False
+
+
+def _lost_sends_ok(world: World) -> list[str]:
+    return shows(world, "a", LONG) + shows(world, "b", ONE) + ended(job(world, "first"), JobState.SUCCEEDED)
+
+
+EVERY: tuple[Scenario, ...] = (
+    Scenario("ingest_one", _ingest_one, _ingest_one_ok),
+    Scenario("ingest_several", _ingest_several, _ingest_several_ok),
+    Scenario("long_document", _long_document, _long_document_ok),
+    Scenario("long_document_late_index", _long_document, _long_document_ok, late_index=True),
+    Scenario("unchanged", _unchanged, _unchanged_ok),
+    Scenario("replace", _replace, _replace_ok),
+    Scenario("replace_queued", _replace_running(0), _replace_ok),
+    Scenario("replace_indexing", _replace_running(1), _replace_ok),
+    Scenario("delete", _delete, _delete_ok),
+    Scenario("delete_late_index", _delete, _delete_ok, late_index=True),
+    Scenario("delete_queued", _delete_running(0), _delete_ok),
+    Scenario("delete_indexing", _delete_running(2), _delete_ok),
+    Scenario("delete_then_ingest", _delete_then_ingest, _replace_ok),
+    Scenario("ingest_while_deleting", _ingest_while_deleting, _replace_ok),
+    Scenario("delete_collection", _delete_collection, _delete_collection_ok),
+    Scenario("inbox_twice", _inbox_twice, _inbox_ok(ONE)),
+    Scenario("inbox_overwritten", _inbox_overwritten, _inbox_ok(TWO)),
+    Scenario("inbox_deleted", _inbox_deleted, _inbox_gone),
+    Scenario("inbox_event_after_api_delete", _inbox_after_api_delete, _inbox_gone),
+    Scenario("upload", _upload_arrives(1), _upload_ok),
+    Scenario("upload_twice", _upload_arrives(2), _upload_ok),
+    Scenario("upload_never_comes", lambda world: _upload(world) and None, _upload_expired_ok),
+    Scenario("upload_comes_late", _upload_late, _upload_expired_ok),
+    Scenario("bad_document", _bad_document, _bad_document_ok),
+    Scenario("bad_version", _bad_version, _bad_version_ok),
+    Scenario("object_source", _source_gone, _ingest_one_ok),
+    Scenario("lost_sends", _lost_sends, _lost_sends_ok),
+    Scenario("large_26", _large(26), _large_ok(26), big=True),
+    Scenario("large_60", _large(60), _large_ok(60), big=True),
+    Scenario("delete_large_collection", _delete_large_collection, _delete_large_collection_ok, big=True),
+)
+
+NAMED = {scenario.name: scenario for scenario in EVERY}
+
+
+def giving_up(scenario: Scenario) -> Scenario:
+    """The same with a client that never tries again: only the invariants must hold."""
+    return replace(scenario, name=f"{scenario.name}_client_gives_up", expect=lambda _: [], tries=1)
