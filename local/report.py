@@ -41,12 +41,13 @@ class Bar:
             yield item
             self._progress.advance(task)
 
-    def show(self, job: Mapping[str, Any]) -> None:
-        """Show a job as it is now."""
-        documents, chunks = job["counts"]["documents"], job["counts"]["chunks"]
+    def show(self, job: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> None:
+        """Show a job as it is now: documents in words, and the bar over the chunks that are known so far."""
+        documents = job["counts"]["documents"]
         ended = documents["total"] - documents["queued"] - documents["running"]
-        words = f"{job['status']}: {documents['running']} in work, {chunks['total']} chunks"
-        self._progress.update(self._job, description=words, completed=ended, total=documents["total"], visible=True)
+        words = f"{job['status']}: {ended} of {documents['total']} documents, chunks"
+        chunks = [sum(row["chunks"][which] for row in rows) for which in ("done", "total")]
+        self._progress.update(self._job, description=words, completed=chunks[0], total=chunks[1] or None, visible=True)
 
 
 class Observed:
@@ -86,12 +87,12 @@ def print_job(
 ) -> None:
     """The table of documents, the sums, and why documents failed."""
     table = Table(title=f"{job['id']}: {job['status']}", title_justify="left", header_style="bold")
-    table.add_column("Document", overflow="fold")
+    table.add_column("Document", overflow="fold", min_width=22)
     table.add_column("Status")
-    for name in ("Pages", "Chunks", "Waited s", "Extract s", "Index s"):
+    for name in ("Pages", "Chunks", "Wait s", "Extract", "Index"):
         table.add_column(name, justify="right")
     sums = [0.0, 0.0, 0.0]
-    for row in rows:
+    for row in sorted(rows, key=lambda row: str(row["name"])):
         stages = observed.stages(job, row)
         sums = [total + own for total, own in zip(sums, stages or (0, 0, 0), strict=True)]
         times = [f"{own:.1f}" for own in stages] if stages else ["-"] * 3

@@ -72,9 +72,7 @@ def make_aws() -> Aws:
         verb: sqs.create_queue(QueueName=f"{name}-{verb}")["QueueUrl"] for verb in ("extract", "embed", "control")
     }
     events.create_event_bus(Name=name)
-    return Aws(
-        dynamodb, s3, sqs, events, create_table(dynamodb, name), f"{name}-data", f"{name}-uploads", queues, name
-    )
+    return Aws(dynamodb, s3, sqs, events, create_table(dynamodb, name), f"{name}-data", f"{name}-uploads", queues, name)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +85,9 @@ def aws() -> Iterator[Aws]:
             yield make_aws()
 
 
+Answer = tuple[int, Mapping[str, Any]]  # HTTP status and the parsed body
+
+
 @dataclass(frozen=True, slots=True)
 class _Http:
     status_code: int
@@ -97,7 +98,7 @@ class _Http:
 class Faults:
     """Answers put before a client's calls, one per call in turn; when they run out, calls go through to AWS."""
 
-    answers: list[Exception | tuple[int, Mapping[str, Any]] | None] = field(default_factory=list)
+    answers: list[Exception | Answer | None] = field(default_factory=list)
     calls: int = 0
 
     def __call__(self, **_: Any) -> tuple[_Http, dict[str, Any]] | None:
@@ -112,25 +113,25 @@ class Faults:
         return _Http(status), {"ResponseMetadata": {"HTTPStatusCode": status}, **parsed}
 
 
-def failing(service: str, operation: str, *answers: Exception | tuple[int, Mapping[str, Any]] | None) -> tuple[Any, Faults]:
+def failing(service: str, operation: str, *answers: Exception | Answer | None) -> tuple[Any, Faults]:
     """A client whose calls of `operation` get these answers first (None: the call goes through), and their record."""
     made, faults = client(service), Faults(list(answers))
     made.meta.events.register(f"before-call.{service}.{operation}", faults)
     return made, faults
 
 
-def error(code: str, status: int = 400, **more: Any) -> tuple[int, Mapping[str, Any]]:
+def error(code: str, status: int = 400, **more: Any) -> Answer:
     """AWS's error answer with this code."""
     return status, {"Error": {"Code": code, "Message": code}, **more}
 
 
-def canceled(*codes: str) -> tuple[int, Mapping[str, Any]]:
+def canceled(*codes: str) -> Answer:
     """A canceled transaction with these cancellation reasons, one a write."""
     return error("TransactionCanceledException", CancellationReasons=[{"Code": code} for code in codes])
 
 
 def bodies(sqs: Any, url: str) -> Sequence[dict[str, Any]]:
-    """All messages that wait in a queue, taken out."""
+    """All messages that can be received from a queue now; they stay invisible for as long as the queue says."""
     found: list[dict[str, Any]] = []
     while messages := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"], MessageAttributeNames=["All"]

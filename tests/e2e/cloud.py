@@ -166,7 +166,7 @@ def processes_of(run: Path) -> Iterator[int]:
 
 
 def pdf(*pages: str) -> bytes:
-    """A PDF with one line of Helvetica a page (PDF 1.4, ISO 32000-1 §7.5)."""
+    """A PDF of Helvetica (PDF 1.4, ISO 32000-1 §7.5); the lines of a page are separated by newlines."""
     kids = " ".join(f"{4 + 2 * number} 0 R" for number in range(len(pages)))
     objects = [
         "<< /Type /Catalog /Pages 2 0 R >>",
@@ -174,7 +174,8 @@ def pdf(*pages: str) -> bytes:
         "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
     ]
     for number, text in enumerate(pages):
-        content = f"BT /F1 12 Tf 40 700 Td ({text}) Tj ET"
+        lines = "".join(f"({line}) Tj T* " for line in text.split("\n"))
+        content = f"BT /F1 10 Tf 14 TL 40 760 Td {lines}ET"
         objects.append(
             "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] "
             f"/Resources << /Font << /F1 3 0 R >> >> /Contents {5 + 2 * number} 0 R >>"

@@ -11,7 +11,15 @@ from datetime import timedelta
 from forebay.domain import keys
 from forebay.domain.document import DocumentId
 from forebay.domain.job import Job, job_of
-from forebay.domain.requests import BadSource, DocumentRequest, ObjectSource, RequestUpload, SubmitJob, TextSource
+from forebay.domain.requests import (
+    Address,
+    BadSource,
+    DocumentRequest,
+    ObjectSource,
+    RequestUpload,
+    SubmitJob,
+    TextSource,
+)
 from forebay.domain.stored_document import Document, Options, document_of
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove import remove_collection, remove_document
@@ -57,7 +65,7 @@ def send_documents(world: World, name: str, documents: tuple[DocumentRequest, ..
 
 def delete(world: World, id_: str) -> None:
     """Delete a document by the API."""
-    world.ask(lambda engine: remove_document(engine, TENANT, COLLECTION, id_))
+    world.ask(lambda engine: remove_document(engine, Address(TENANT, COLLECTION, id_)))
 
 
 def put_into_inbox(world: World, path: str, text: str) -> None:

@@ -7,13 +7,13 @@ fail at every call.
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from forebay.domain.commands import Command
 from forebay.domain.document import ObjectRef, Page
-from forebay.domain.errors import DocumentError
+from forebay.domain.errors import DocumentError, TransientError
 from forebay.domain.events import Event
 from forebay.domain.ports import Extraction, PresignedPost
 from forebay.domain.records import (
@@ -210,6 +210,10 @@ class _Stored:
     metadata: Mapping[str, str]
 
 
+def _etag(stored: _Stored) -> str:
+    return hashlib.md5(stored.content, usedforsecurity=False).hexdigest()
+
+
 class MemoryObjects:
     """The object store in two dicts; the uploads bucket keeps versions."""
 
@@ -248,7 +252,7 @@ class MemoryObjects:
         """See ObjectStore."""
         with self._call("objects.download"):
             for stored in reversed(self.buckets.get(ref.bucket, {}).get(ref.key, [])):
-                if ref.version in ("", stored.version):
+                if ref.version in ("", stored.version) and ref.etag in ("", _etag(stored)):
                     to.write_bytes(stored.content)
                     return True
             return False
@@ -283,8 +287,7 @@ class MemoryObjects:
 
     @staticmethod
     def _ref(bucket: str, key: str, stored: _Stored) -> ObjectRef:
-        etag = hashlib.md5(stored.content, usedforsecurity=False).hexdigest()
-        return ObjectRef(bucket, key, stored.version, etag, len(stored.content), stored.metadata)
+        return ObjectRef(bucket, key, stored.version, _etag(stored), len(stored.content), stored.metadata)
 
 
 class MemoryQueues:
@@ -302,7 +305,8 @@ class MemoryQueues:
 
     def offer(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
         """See CommandQueues."""
-        self.send(commands, delay_seconds=delay_seconds)
+        with suppress(TransientError):
+            self.send(commands, delay_seconds=delay_seconds)
 
     def backlog(self, verb: str) -> int:
         """See CommandQueues."""

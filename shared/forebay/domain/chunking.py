@@ -38,6 +38,9 @@ class Chunker:
     Each chunk has at most `chunk_tokens` tokens (and never more than the tokenizer's `max_tokens`) and at most
     `max_characters` characters, no white space at its ends, and is a verbatim slice of the document's text; together
     the chunks cover every character that is not white space. Up to `overlap_tokens` of whole sentences repeat.
+
+    No chunk crosses the end of a page whose text ends with a line end: that is how slides, sheets and chapters, which
+    stand by themselves, are told from pages of running text. A hit then names the one slide that it is on.
     """
 
     def __init__(
@@ -53,6 +56,7 @@ class Chunker:
         self._base = 0
         self._open = 0  # where the first sentence without a known end begins
         self._pages: list[tuple[int, int]] = []  # (start, number) of the pages that `_text` touches
+        self._page_is_closed = False  # does the last page end with a line end?
         self._pending: list[_Unit] = []  # the chunk in the making, overlap first
         self._pending_tokens = 0
         self._fresh = 0  # how many of `_pending` are in no chunk yet
@@ -60,22 +64,26 @@ class Chunker:
 
     def feed(self, page: Page) -> Iterator[Chunk]:
         """Take the next page; the chunks that it completes."""
+        chunks: list[Chunk] = []
         if self._pages:
+            if self._page_is_closed:
+                chunks.extend(self.finish())
             self._text += "\n"
         self._pages.append((self._base + len(self._text), page.number))
         self._text += page.text
-        chunks = self._pack(self._complete_sentences())
+        self._page_is_closed = page.text.endswith("\n")
+        chunks += self._pack(self._complete_sentences())
         self._forget()
         return iter(chunks)
 
     def finish(self) -> Iterator[Chunk]:
-        """The document has ended; the last chunks."""
+        """The document, or a page that stands by itself, has ended; the last chunks."""
         end = self._base + len(self._text)
         chunks = self._pack(self._units([(self._open, end)]))
         self._open = end
         if self._fresh:
             chunks.append(self._chunk())
-            self._pending, self._fresh = [], 0
+        self._pending, self._pending_tokens, self._fresh = [], 0, 0
         return iter(chunks)
 
     def _complete_sentences(self) -> Iterator[_Unit]:

@@ -101,8 +101,8 @@ def test_a_sentence_may_span_pages() -> None:
     assert (chunk.page_first, chunk.page_last) == (1, 2)
 
 
-def test_a_blank_line_at_the_end_of_a_page_parts_its_last_paragraph_from_the_next_page() -> None:
-    chunks = chunked(["First slide without a stop\n", "Second slide goes on here"], chunk_tokens=8, overlap_tokens=0)
+def test_no_chunk_crosses_the_end_of_a_page_that_ends_with_a_line_end() -> None:
+    chunks = chunked(["First slide without a stop\n", "Second slide goes on here"], chunk_tokens=99, overlap_tokens=9)
 
     assert [chunk.text for chunk in chunks] == ["First slide without a stop", "Second slide goes on here"]
 

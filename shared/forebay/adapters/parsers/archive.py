@@ -31,6 +31,12 @@ class Archive:
         if any(entry.flag_bits & 1 for entry in entries):
             raise Refusal("encrypted", "The archive is protected by a password.")
 
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._zip.close()
+
     def names(self) -> list[str]:
         """The entries' names in the archive's order."""
         return self._zip.namelist()
@@ -64,6 +70,10 @@ class _Bounded(io.RawIOBase):
         self._source = source
         self._archive = archive
         self._left = self._most = most
+
+    def close(self) -> None:
+        self._source.close()
+        super().close()
 
     def readable(self) -> bool:
         return True

@@ -21,15 +21,15 @@ _CONTAINER = "META-INF/container.xml"
 
 def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
     """One page per item of the spine; an item that the spine repeats is read once."""
-    archive = Archive(path, limits)
-    if archive.has("META-INF/rights.xml"):
-        raise Refusal("encrypted", "The book is protected by digital rights management.")
-    for chapter in _spine(archive):
-        data = archive.read(chapter)
-        if len(data) > limits.markup_bytes:
-            raise Refusal("too_complex", f"A chapter exceeds {limits.markup_bytes:,} bytes.")
-        text = seen(decoded(data))
-        yield PageText(text + "\n" if text else "")
+    with Archive(path, limits) as archive:
+        if archive.has("META-INF/rights.xml"):
+            raise Refusal("encrypted", "The book is protected by digital rights management.")
+        for chapter in _spine(archive):
+            data = archive.read(chapter)
+            if len(data) > limits.markup_bytes:
+                raise Refusal("too_complex", f"A chapter exceeds {limits.markup_bytes:,} bytes.")
+            text = seen(decoded(data))
+            yield PageText(text + "\n" if text else "")
 
 
 def _spine(archive: Archive) -> list[str]:

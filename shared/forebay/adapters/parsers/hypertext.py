@@ -25,8 +25,9 @@ _LINES = "li, dt, dd, tr, br, option"
 _CELLS = "td, th"
 # Marks of a paragraph's, a line's and a cell's end; control characters, so no text can hold them after cleaning.
 _PARAGRAPH, _LINE, _CELL = "\x1d", "\x1e", "\x1f"
+_KEPT = "\x01"  # a space of preformatted text
 _GAP = re.compile("[\x1d\x1e\x1f\\s]+")
-_MARKS = re.compile("[\x1d\x1e\x1f]")
+_MARKS = re.compile("[\x01\x1d\x1e\x1f]")
 
 
 def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
@@ -47,14 +48,14 @@ def seen(markup: str) -> str:
     if body is None:
         return title
     for node in body.css("pre"):
-        node.replace_with(_PARAGRAPH + node.text().replace("\n", _LINE).replace(" ", "\xa0") + _PARAGRAPH)
+        node.replace_with(_PARAGRAPH + node.text().replace("\n", _LINE).replace(" ", _KEPT) + _PARAGRAPH)
     for selector, mark in ((_PARAGRAPHS, _PARAGRAPH), (_LINES, _LINE)):
         for node in body.css(selector):
             node.insert_before(mark)
             node.insert_after(mark)
     for node in body.css(_CELLS):
         node.insert_after(_CELL)
-    text = _GAP.sub(_rendered, body.text()).replace("\xa0", " ").strip().removesuffix("|").strip()
+    text = _GAP.sub(_rendered, body.text()).replace(_KEPT, " ").replace("\xa0", " ").strip().removesuffix("|").strip()
     return text if text.startswith(title) else f"{title}\n\n{text}"
 
 

@@ -24,21 +24,21 @@ _HIDDEN = ("note-citation", "annotation", "tracked-changes", "ruby-text")
 
 def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
     """Paragraphs parted by blank lines, table rows as lines of cells; slides end with a line end."""
-    archive = Archive(path, limits)
-    if archive.has(_MANIFEST) and b"encryption-data" in archive.read(_MANIFEST):
-        raise Refusal("encrypted", "The document is protected by a password.")
-    if not archive.has("content.xml"):
-        raise Refusal("corrupt", "The document has no content part.")
-    reader = _Reader()
-    for event, element, tag in walk(archive, "content.xml", _TAGS):
-        if event == "start":
-            reader.start(tag)
-            continue
-        reader.end(tag, element)
-        if tag == "page":
-            yield PageText(reader.taken() + "\n")
-    if not reader.slides:
-        yield PageText(reader.taken())
+    with Archive(path, limits) as archive:
+        if archive.has(_MANIFEST) and b"encryption-data" in archive.read(_MANIFEST):
+            raise Refusal("encrypted", "The document is protected by a password.")
+        if not archive.has("content.xml"):
+            raise Refusal("corrupt", "The document has no content part.")
+        reader = _Reader()
+        for event, element, tag in walk(archive, "content.xml", _TAGS):
+            if event == "start":
+                reader.start(tag)
+                continue
+            reader.end(tag, element)
+            if tag == "page":
+                yield PageText(reader.taken() + "\n")
+        if not reader.slides:
+            yield PageText(reader.taken())
 
 
 class _Reader:

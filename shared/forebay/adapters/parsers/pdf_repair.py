@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pypdf
-from pypdf.errors import DependencyError, FileNotDecryptedError, PyPdfError
+from pypdf.errors import DependencyError, DeprecationError, FileNotDecryptedError, PyPdfError
 
 from forebay.adapters.parsers.outcome import PageText, Refusal
 
@@ -29,7 +29,17 @@ _CONFIGURATION = pypdf.Configuration(
     jbig2dec_binary=None,
 )
 # What its parsing of broken structures ends in, besides its own errors.
-_BROKEN = (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, AssertionError, OSError)
+_BROKEN = (
+    PyPdfError,
+    DeprecationError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    AssertionError,
+    OSError,
+)
 
 
 def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:

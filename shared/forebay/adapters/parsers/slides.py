@@ -22,15 +22,15 @@ _STRICT_ID = "{http://purl.oclc.org/ooxml/officeDocument/relationships}id"
 
 def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
     """One page per slide in the presentation's order; each ends with a line end, so that slides stay apart."""
-    archive = Archive(path, limits)
-    for slide in _in_order(archive):
-        text = list(blocks(archive, slide))
-        for kind, part in relations(archive, slide).values():
-            if kind == "chart":
-                text.extend(_chart(archive, part))
-            elif kind in ("diagramData", "notesSlide"):
-                text.extend(blocks(archive, part))
-        yield PageText("\n\n".join(text) + "\n" if text else "")
+    with Archive(path, limits) as archive:
+        for slide in _in_order(archive):
+            text = list(blocks(archive, slide))
+            for kind, part in relations(archive, slide).values():
+                if kind == "chart":
+                    text.extend(_chart(archive, part))
+                elif kind in ("diagramData", "notesSlide"):
+                    text.extend(blocks(archive, part))
+            yield PageText("\n\n".join(text) + "\n" if text else "")
 
 
 def _in_order(archive: Archive) -> list[str]:

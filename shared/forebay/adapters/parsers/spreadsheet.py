@@ -22,7 +22,8 @@ _Cell = int | float | str | bool | datetime.time | datetime.date | datetime.date
 def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
     """One page per sheet: its name, then its rows. A sheet that says it is huge ends this process, not the service."""
     if zipfile.is_zipfile(path):
-        Archive(path, limits)  # only its checks: calamine unzips by itself, within this process's memory
+        with Archive(path, limits):
+            pass  # only its checks: calamine unzips by itself, within this process's memory
     try:
         workbook = CalamineWorkbook.from_path(path)
         for sheet in workbook.sheets_metadata:
