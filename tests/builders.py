@@ -132,10 +132,10 @@ def an_object_ref(**other: Any) -> ObjectRef:
         "etag": "e1",
         "size_bytes": 14,
     }
-    return ObjectRef(**(usual | other))
+    return ObjectRef(**(usual | {"size_bytes": 14} | other))
 
 
-def an_event(data: Mapping[str, JsonValue] | None = None, **other: str) -> Event:
+def an_event(data: Mapping[str, JsonValue] | None = None, **other: Any) -> Event:
     """The event of a job that succeeded."""
     usual: dict[str, Any] = {"id": "evt_1", "source": "/forebay/v1/jobs/job_1", "type": "forebay.job.succeeded"}
     return Event(**{**usual, "time": NOON, "timestamp": NOON, **other}, data=dict(data or {"job_id": JOB}))

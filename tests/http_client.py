@@ -3,42 +3,18 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from forebay.adapters.memory import (
-    HashingEmbedder,
-    MemoryBus,
-    MemoryObjects,
-    MemoryQueues,
-    MemoryRecords,
-    PlainTextExtractor,
-    WordTokenizer,
-)
-from forebay.adapters.memory_index import MemoryIndex
+from forebay.adapters.memory import MemoryQueues
 from forebay.dialects.dialect import Function
-from forebay.domain.commands import EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, PurgeDocument
-from forebay.domain.document import TenantId
 from forebay.entrypoints.http import http_handler
-from forebay.service.embed import embed
 from forebay.service.engine import Engine, Policy
-from forebay.service.expand import expand
-from forebay.service.extract import extract
-from forebay.service.publish import publish
-from forebay.service.purge import purge
+from tests.engines import TENANT, Driver, memory_engine
 
 SEARCH_PATH = "/forebay/v1/search"
-_USE_CASES: Mapping[type, Any] = {
-    ExtractDocument: extract,
-    EmbedChunks: embed,
-    PublishDocument: publish,
-    ExpandJob: expand,
-    PurgeDocument: purge,
-}
 
 
 class Context(LambdaContext):
@@ -50,22 +26,8 @@ class Context(LambdaContext):
 
 
 def engine_on_fakes(policy: Policy | None = None) -> Engine:
-    """An engine on the shipped fakes; requests without credentials act as the tenant `acme` unless `policy` differs."""
-    ids = count(1)
-    return Engine(
-        records=MemoryRecords(),
-        objects=MemoryObjects(),
-        queues=MemoryQueues(),
-        bus=MemoryBus(),
-        index=MemoryIndex(auto_refresh=True),
-        extractor=PlainTextExtractor(),
-        tokenizer=WordTokenizer(),
-        embedder=HashingEmbedder(),
-        now=lambda: datetime.now(UTC),
-        new_id=lambda: f"{next(ids):08d}",
-        remaining_seconds=lambda: 25.0,
-        policy=policy or Policy(anonymous_tenant=TenantId("acme"), allowed_buckets=frozenset({"*:open-bucket"})),
-    )
+    """An engine in memory; requests without credentials act as the tenant `acme` unless `policy` differs."""
+    return memory_engine(policy=policy or Policy(anonymous_tenant=TENANT, allowed_buckets=frozenset({"*:open-bucket"})))
 
 
 @dataclass(frozen=True)
@@ -118,7 +80,7 @@ class Client:
         if not queues.sent:
             return False
         command = queues.sent.pop(0)
-        _USE_CASES[type(command)](self.engine, command)
+        assert Driver(self.engine).do(command)
         return True
 
     def work(self, messages_most: int = 1_000) -> None:

@@ -1,12 +1,13 @@
-"""ExpandJob → a large job's documents accepted; PurgeDocument → what dead runs left is removed."""
+"""ExpandJob → a large job's documents accepted; PublishDocument → visible; PurgeDocument → dead runs' leavings gone."""
 
 from forebay.bootstrap.indexed import control_engine
-from forebay.domain.commands import ExpandJob, PurgeDocument
+from forebay.domain.commands import ExpandJob, PublishDocument, PurgeDocument
 from forebay.entrypoints.worker import commands, queue_handler
 from forebay.observability import logger
 from forebay.service.expand import expand
+from forebay.service.publish import publish
 from forebay.service.purge import purge
 
 handler = logger.inject_lambda_context(
-    queue_handler(control_engine, commands({ExpandJob: expand, PurgeDocument: purge}))
+    queue_handler(control_engine, commands({ExpandJob: expand, PublishDocument: publish, PurgeDocument: purge}))
 )

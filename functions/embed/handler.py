@@ -1,12 +1,9 @@
-"""EmbedChunks → vectors in the index; the last batch publishes the document."""
+"""EmbedChunks → vectors in the index; the last batch publishes the document if the index shows it already."""
 
 from forebay.bootstrap.inference import inference_engine
-from forebay.domain.commands import EmbedChunks, PublishDocument
+from forebay.domain.commands import EmbedChunks
 from forebay.entrypoints.worker import commands, queue_handler
 from forebay.observability import logger
 from forebay.service.embed import embed
-from forebay.service.publish import publish
 
-handler = logger.inject_lambda_context(
-    queue_handler(inference_engine, commands({EmbedChunks: embed, PublishDocument: publish}))
-)
+handler = logger.inject_lambda_context(queue_handler(inference_engine, commands({EmbedChunks: embed})))

@@ -38,9 +38,12 @@ class EmbedChunks(_OfDocument):
 
 
 class PublishDocument(_OfDocument):
-    """All batches are written: make the run visible as soon as the index shows all of its chunks."""
+    """All batches are written: make the run visible as soon as the index shows all of its chunks.
 
-    queue: ClassVar[str] = "embed"
+    Control's queue, not embed's: a document that is done need not wait behind those that are to be embedded.
+    """
+
+    queue: ClassVar[str] = "control"
     type: Literal["PublishDocument"] = "PublishDocument"
     run: RunId
     tries: int = Field(default=0, ge=0)  # how often the index was asked in vain

@@ -42,6 +42,13 @@ def collection_views(engine: Engine, tenant: TenantId, window: Window) -> tuple[
     return _views(engine, tenant, records), following
 
 
+def collection_options(engine: Engine, tenant: TenantId, name: Collection) -> Mapping[str, JsonValue]:
+    """The options of jobs in this collection that leave theirs out; empty where it is not there yet."""
+    record = engine.records.get(keys.collection(tenant, name))
+    options: Mapping[str, JsonValue] = json.loads(text(record, "options") or "{}") if record is not None else {}
+    return options
+
+
 def put_collection(
     engine: Engine, tenant: TenantId, name: Collection, description: str | None, options: str | None
 ) -> CollectionView:

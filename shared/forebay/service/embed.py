@@ -67,7 +67,7 @@ def _counted(engine: Engine, document: Document, number: int) -> Document:
     counted = engine.records.write(
         Update(
             document.record_key,
-            set={"updated": stamp(engine.now()), **due(engine, document.key)},
+            set={"updated": stamp(engine.now()), "redrives": 0, **due(engine, document.key)},
             add={"done": frozenset({number})},
             when=(Is("run", document.run), Is("state", DocumentState.INDEXING.value)),
         )

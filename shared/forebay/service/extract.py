@@ -230,6 +230,7 @@ def _fix(engine: Engine, document: Document, cut: _Cut, attempt: str) -> None:
                 "sha256": document.sha256,
                 "fingerprint": document.fingerprint,
                 "updated": stamp(engine.now()),
+                "redrives": 0,
                 **due(engine, document.key),
             },
             when=(Is("run", document.run), Is("state", DocumentState.EXTRACTING.value)),
@@ -249,12 +250,14 @@ def _fix(engine: Engine, document: Document, cut: _Cut, attempt: str) -> None:
 
 def ask_for_embedding(engine: Engine, document: Document) -> None:
     """Send a command for every batch that is not in the index yet."""
-    engine.queues.offer(
-        [
-            EmbedChunks(
-                tenant=document.tenant, collection=document.collection, key=document.key, run=document.run, batch=batch
-            )
-            for batch in range(document.batches)
-            if batch not in document.done
-        ]
-    )
+    engine.queues.offer(missing_batches(document))
+
+
+def missing_batches(document: Document) -> list[EmbedChunks]:
+    """A command for every batch of the run that is not in the index yet."""
+    tenant, collection, key, run = document.tenant, document.collection, document.key, document.run
+    return [
+        EmbedChunks(tenant=tenant, collection=collection, key=key, run=run, batch=batch)
+        for batch in range(document.batches)
+        if batch not in document.done
+    ]

@@ -48,6 +48,7 @@ class Submitted:
 
     job: Job
     replayed: bool
+    refused: int = 0  # documents that ended failed at once
 
 
 def submit(engine: Engine, request: SubmitJob) -> Submitted:
@@ -62,6 +63,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
         if stored is not None:
             return stored
     refused: Refused | TooManyWrites | None = TooManyWrites()
+    rows: list[Row] = []
     if len(request.documents) <= INLINE_DOCUMENTS:
         rows = [row_for(engine, request, document, job.id, job.shards) for document in request.documents]
         refused = _record(engine, job, rows, request.priority)
@@ -72,7 +74,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
         if stored is None:
             raise CallerError("idempotency_key_reused", "The job could not be created; try again with a new key.")
         return stored
-    return Submitted(job, replayed=False)
+    return Submitted(job, replayed=False, refused=sum(row.state is RowState.FAILED for row in rows))
 
 
 def _refuse_bad(request: SubmitJob) -> None:

@@ -1,25 +1,26 @@
 """The one mechanism of liveness: look at what is overdue, and send, end, tell or purge it again.
 
-Safety never depends on it. It is damped: a document's message is sent again later and later, few per sweep, and not
-at all while the queue it would join is long.
+Safety never depends on it. It is damped: a document's message is sent again later and later, few per sweep, and as
+long as messages wait in the queue that it would join, only after much longer: most likely it waits there, too.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from forebay.domain import keys
-from forebay.domain.commands import ExpandJob, ExtractDocument
+from forebay.domain.commands import ExpandJob, ExtractDocument, PublishDocument, RunCommand
 from forebay.domain.document import TenantId
 from forebay.domain.errors import DocumentError
 from forebay.domain.job import job_of
 from forebay.domain.records import Index, Is, Key, Query, Record, Refused, Update, key_of, text
 from forebay.domain.stored_document import Document, document_of
-from forebay.domain.times import stamp
+from forebay.domain.times import instant, stamp
 from forebay.domain.transitions import WORKING, DocumentState
 from forebay.service.due import due, due_in
 from forebay.service.engine import Engine
-from forebay.service.extract import ask_for_embedding
+from forebay.service.extract import missing_batches
 from forebay.service.fail import fail
 from forebay.service.finish import event_of, finish, tell
 from forebay.service.publish import publish_command
@@ -29,7 +30,8 @@ from forebay.service.uploads import check_upload
 log = logging.getLogger(__name__)
 
 _PER_SHARD = 100  # records a sweep
-_BACKLOG_MOST = 1_000  # messages; a longer queue is left alone
+_BACKLOG_MOST = 10  # messages; what is due but may be waiting in a longer queue is given more time
+_PATIENCE = 4  # times the usual wait without any progress, then it is sent again whatever the queue
 _REDRIVES_MOST = 8  # then the document ends as poison
 _DOUBTED_AFTER = 3  # redrives of a run whose batches are all counted: its chunks are embedded once more
 
@@ -97,10 +99,9 @@ def _redrive(engine: Engine, document: Document) -> None:
         error = DocumentError("poison", f"no progress after {document.redrives} repetitions")
         fail(engine, _extract_command(document), error)
         return
-    verb = "embed" if document.state is DocumentState.INDEXING else "extract"
-    jammed = engine.queues.backlog(verb) > _BACKLOG_MOST
-    all_counted = document.state is DocumentState.INDEXING and len(document.done) >= document.batches
-    doubted = all_counted and document.redrives >= _DOUBTED_AFTER and not jammed
+    command = _next_commands(document)[0]
+    jammed = _may_be_waiting(engine, document, command.queue)
+    doubted = isinstance(command, PublishDocument) and document.redrives >= _DOUBTED_AFTER and not jammed
     marked = engine.records.write(
         Update(
             document.record_key,
@@ -112,17 +113,23 @@ def _redrive(engine: Engine, document: Document) -> None:
     )
     if isinstance(marked, Refused) or jammed:
         return
-    _send_again(engine, document_of(marked))
-
-
-def _send_again(engine: Engine, document: Document) -> None:
     log.warning("document sent again", extra={"document_key": document.key, "state": document.state.value})
+    engine.queues.offer(_next_commands(document_of(marked)))
+
+
+def _may_be_waiting(engine: Engine, document: Document, queue: str) -> bool:
+    patience = timedelta(seconds=_PATIENCE * engine.policy.times.redrive)
+    lately = instant(document.updated_at) + patience > engine.now()
+    return lately and engine.queues.backlog(queue) > _BACKLOG_MOST
+
+
+def _next_commands(document: Document) -> Sequence[RunCommand]:
+    """What the document waits for."""
     if document.state is not DocumentState.INDEXING:
-        engine.queues.offer([_extract_command(document)])
-    elif len(document.done) >= document.batches:
-        engine.queues.offer([publish_command(document)])
-    else:
-        ask_for_embedding(engine, document)
+        return [_extract_command(document)]
+    if len(document.done) >= document.batches:
+        return [publish_command(document)]
+    return missing_batches(document)
 
 
 def _extract_command(document: Document) -> ExtractDocument:

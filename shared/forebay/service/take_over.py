@@ -87,6 +87,9 @@ def take_over(engine: Engine, taking: TakeOver) -> Refused | TooManyWrites | Non
         held = {
             row.key: document_of(found[at]) for row, at in zip(taking.rows, _places(taking), strict=True) if at in found
         }
+        taken = _taken(taking, held)
+        if taken:
+            return Refused(taken)
         ends = _interrupted(engine, list(held.values()))
         writes = [
             *certain,
@@ -106,6 +109,12 @@ def take_over(engine: Engine, taking: TakeOver) -> Refused | TooManyWrites | Non
         if refused.failed[0] < len(certain):
             return refused
     raise TransientError("the documents stay contended")
+
+
+def _taken(taking: TakeOver, held: Mapping[DocumentKey, Document]) -> tuple[int, ...]:
+    """Positions of the rows whose documents have the very run already: a twin of this call was first."""
+    runs = {key: document.run for key, document in held.items()}
+    return tuple(place for place, row in enumerate(taking.rows, len(taking.first)) if runs.get(row.key) == row.run)
 
 
 def _places(taking: TakeOver) -> list[Key]:

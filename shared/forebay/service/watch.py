@@ -123,6 +123,11 @@ def view_of(engine: Engine, job: Job) -> JobView:
     return _view(job, _Standing(sums, working, starts, counted=counted))
 
 
+def fresh_view(job: Job, refused: int) -> JobView:
+    """A job that was just accepted, known without reading; `refused` of its documents have failed already."""
+    return _view(job, _Standing(Counts(failed=refused)))
+
+
 def _working(engine: Engine, job: Job) -> list[Document]:
     """The documents of the job's open rows, as they stand."""
     rows: list[Row] = []
@@ -148,7 +153,7 @@ class _Standing:
 def _view(job: Job, standing: _Standing) -> JobView:
     sums, working = standing.sums, standing.working
     running = sum(1 for document in working if document.state is not DocumentState.QUEUED)
-    total = max(job.total, sums.ended)
+    total = max(job.total, sums.ended + running)  # a collection's removal grows while it is read
     queued = total - sums.ended - running
     status = job.state
     if not job.ended and (running or sums.ended):

@@ -1,9 +1,9 @@
 import pytest
 
 from forebay.domain import keys
-from forebay.domain.document import JobId
+from forebay.domain.document import JobId, SearchScope
 from forebay.domain.errors import CallerError
-from forebay.domain.requests import BadSource, BytesSource, DocumentRequest, ObjectSource, TextSource, UploadSource
+from forebay.domain.requests import BadSource, BytesSource, DocumentRequest, ObjectSource, Source, TextSource, UploadSource
 from forebay.domain.stored_document import Options
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.engine import Limits, Policy
@@ -124,7 +124,7 @@ def test_a_partly_bad_request_goes_on_with_what_is_good(scene: Scene) -> None:
     ],
     ids=["unlisted bucket", "missing object", "missing in the inbox", "another tenant's", "our own bucket", "upload"],
 )
-def test_a_source_that_cannot_be_had_fails_its_document_and_ends_the_job(source: ObjectSource, code: str) -> None:
+def test_a_source_that_cannot_be_had_fails_its_document_and_ends_the_job(source: Source, code: str) -> None:
     scene = a_scene(Policy(allowed_buckets=frozenset({"acme:shared", "*:data"})))
     scene.objects.buckets["shared"] = {}
     scene.objects.put_upload("inbox/other/manuals/secret.txt", b"secret")
@@ -171,7 +171,7 @@ def test_a_large_request_is_put_aside_and_expanded(scene: Scene) -> None:
 def test_every_kind_of_source_survives_being_put_aside() -> None:
     scene = a_scene(Policy(allowed_buckets=frozenset({"*:shared"})))
     scene.objects.buckets["shared"] = {"k": []}
-    sources = {
+    sources: dict[str, Source] = {
         "bytes": BytesSource(b"bytes \xff"),
         "object": ObjectSource("shared", "none"),
         "upload": UploadSource("up_none"),
@@ -213,14 +213,8 @@ def test_large_metadata_does_not_stand_in_the_record_and_is_not_lost(scene: Scen
     scene.driver.drain()
 
     assert scene.row(job).metadata == ""
-    hits = scene.index.search_text(_scope(), "turbine", 1)
+    hits = scene.index.search_text(SearchScope(TENANT, COLLECTION), "turbine", 1)
     assert hits[0].metadata == metadata
-
-
-def _scope():  # type: ignore[no-untyped-def]
-    from forebay.domain.document import SearchScope
-
-    return SearchScope(TENANT, COLLECTION)
 
 
 # -- dry run -----------------------------------------------------------------------------------------------------------

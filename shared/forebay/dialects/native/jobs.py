@@ -14,7 +14,7 @@ from forebay.domain.document import JobId
 from forebay.domain.requests import Window
 from forebay.service.submit import dry_run, submit
 from forebay.service.uploads import request_upload
-from forebay.service.watch import JobFilter, job_view, job_views, row_views, view_of
+from forebay.service.watch import JobFilter, fresh_view, job_view, job_views, row_views, view_of
 
 _IDEMPOTENCY: Final = "Same key and same body: the stored job again, with `Idempotency-Replayed: true`."
 
@@ -46,7 +46,8 @@ def submit_job(
     if submitted.replayed:
         headers["Idempotency-Replayed"] = "true"
     status = 200 if submitted.replayed else 202
-    return Response(status, JSON, render.job(view_of(call.engine, submitted.job)), headers=headers)
+    view = view_of(call.engine, submitted.job) if submitted.replayed else fresh_view(submitted.job, submitted.refused)
+    return Response(status, JSON, render.job(view), headers=headers)
 
 
 def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> JobsBody:

@@ -43,6 +43,7 @@ from forebay.domain.requests import (
 )
 from forebay.domain.stored_document import Options
 from forebay.domain.times import stamp
+from forebay.service.collections import collection_options
 from forebay.service.engine import Engine
 
 _PRINTABLE: Final = re.compile(words.PRINTABLE)
@@ -98,7 +99,7 @@ def submit_command(
         tenant=tenant,
         collection=Collection(body.collection),
         documents=tuple(_document(document) for document in body.documents),
-        options=_options(body.options),
+        options=_options(engine, tenant, body.collection, body.options),
         priority=body.options.priority,
         callbacks=callbacks_json(engine, body.callbacks),
         properties=json.dumps(body.properties, separators=(",", ":")),
@@ -162,8 +163,20 @@ def _bytes(data: str) -> BytesSource | BadSource:
         return BadSource(kind.code, kind.title)
 
 
-def _options(body: OptionsBody) -> Options:
-    return Options(body.chunk_tokens, body.overlap_tokens, body.on_unchanged == "reprocess")
+def _options(engine: Engine, tenant: TenantId, collection: str, body: OptionsBody) -> Options:
+    """The request's options; what it leaves out is as the collection says, else the default."""
+    stored = collection_options(engine, tenant, Collection(collection))
+    given = body.model_dump(exclude_unset=True)
+    whole = OptionsBody.model_construct(**{**stored, **given})
+    overlap = whole.overlap_tokens
+    if overlap * 2 > whole.chunk_tokens:
+        if "overlap_tokens" in given:
+            problem = Problem(
+                ("body", "options", "overlap_tokens"), "at most half of chunk_tokens", "overlap_too_large"
+            )
+            raise CallerError("invalid_request", problems=(problem,))
+        overlap = whole.chunk_tokens // 2
+    return Options(whole.chunk_tokens, overlap, whole.on_unchanged == "reprocess")
 
 
 def callbacks_json(engine: Engine, callbacks: list[WebhookBody | AmqpBody]) -> str:
@@ -196,7 +209,7 @@ def upload_command(engine: Engine, tenant: TenantId, body: UploadRequest) -> Req
         start=body.start,
         document_id=body.document_id,
         metadata=body.metadata,
-        options=_options(body.options),
+        options=_options(engine, tenant, body.collection, body.options),
         callbacks=callbacks_json(engine, body.callbacks),
         priority=body.options.priority,
     )

@@ -190,14 +190,16 @@ class OptionsBody(RequestBody):
         "tokens: 255 and 256 mean 254.",
     )
     overlap_tokens: int = Field(
-        default=30, ge=0, description="Tokens that neighbours share, in whole sentences; at most half of chunk_tokens."
+        default=30,
+        ge=0,
+        description="Tokens that neighbours share, in whole sentences; at most half of chunk_tokens, also by default.",
     )
     on_unchanged: Literal["skip", "reprocess"] = "skip"
     priority: Literal["interactive", "bulk"] = "bulk"
 
     @model_validator(mode="after")
     def _overlap_is_at_most_half(self) -> "OptionsBody":
-        if self.overlap_tokens * 2 > self.chunk_tokens:
+        if "overlap_tokens" in self.model_fields_set and self.overlap_tokens * 2 > self.chunk_tokens:
             raise PydanticCustomError("overlap_too_large", "overlap_tokens must be at most half of chunk_tokens")
         return self
 
@@ -272,7 +274,7 @@ class UploadRequest(RequestBody):
 
 
 class CollectionRequest(RequestBody):
-    """What a collection is for, and the options its documents are meant to be ingested with."""
+    """What a collection is for, and the options of jobs that leave theirs out."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"description": "Operating manuals, north plant"}]})
 

@@ -1,0 +1,161 @@
+import pytest
+
+from forebay.domain.commands import PurgeDocument
+from forebay.domain.document import TenantId
+from forebay.domain.errors import CallerError
+from forebay.domain.requests import Address, TextSource
+from forebay.domain.transitions import DocumentState, JobState, RowState
+from forebay.service.collections import collection_view
+from forebay.service.remove import remove_collection, remove_document
+from tests.builders import COLLECTION, TENANT, a_document_key, a_document_request, a_submit_job
+from tests.engines import commands_of
+from tests.unit.service.scene import Scene, words
+
+
+def test_a_removed_document_is_gone_for_readers_at_once(scene: Scene) -> None:
+    scene.ingest("turbine manual")
+
+    remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
+
+    assert scene.found("turbine") == []
+    assert scene.document().state is DocumentState.DELETING
+    assert collection_view(scene.engine, TENANT, COLLECTION).documents == 0
+
+
+def test_the_deletion_succeeds_when_nothing_is_in_the_index(scene: Scene) -> None:
+    scene.ingest(words(600))
+    run, chunks = scene.document().run, scene.document().chunks
+
+    job = remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
+    before = scene.job(job.id).state
+    scene.driver.drain()
+
+    ended = scene.job(job.id)
+    assert (before, ended.state, ended.counts.deleted) == (JobState.QUEUED, JobState.SUCCEEDED, chunks)
+    assert scene.index.count(run) == 0
+    assert scene.told() == ["succeeded", "succeeded"]
+
+
+def test_a_removed_document_leaves_a_tombstone_and_nothing_else(scene: Scene) -> None:
+    scene.ingest("turbine manual")
+    remove_document(scene.engine, Address(TENANT, COLLECTION, a_document_key()))
+    scene.driver.sweep_until_rest()
+
+    assert scene.document().state is DocumentState.DELETED
+    assert scene.data_objects() == []
+    assert "ttl" in scene.records.records[scene.document().record_key]
+
+
+@pytest.mark.parametrize("reference", ["never-there", "doc_neverthere"])
+def test_removing_what_is_not_there_is_done_already(scene: Scene, reference: str) -> None:
+    job = remove_document(scene.engine, Address(TENANT, COLLECTION, reference))
+
+    assert (job.state, job.total) == (JobState.SUCCEEDED, 0)
+
+
+def test_removing_again_while_it_is_removed_is_the_same_job(scene: Scene) -> None:
+    scene.ingest("turbine manual")
+
+    first = remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
+    again = remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
+    scene.driver.drain()
+    later = remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
+
+    assert first.id == again.id
+    assert (later.id != first.id, later.state) == (True, JobState.SUCCEEDED)
+
+
+def test_removing_while_it_is_ingested_ends_that_job_as_superseded(scene: Scene) -> None:
+    ingesting = scene.submit()
+    scene.driver.do(scene.queues.sent.pop())
+
+    removing = remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
+    scene.driver.drain()
+
+    assert (scene.row(ingesting).state, scene.row(ingesting).error_code) == (RowState.CANCELED, "superseded")
+    assert scene.job(ingesting.id).state is JobState.CANCELED
+    assert scene.job(removing.id).state is JobState.SUCCEEDED
+    assert scene.found("turbine") == []
+
+
+def test_a_document_ingested_after_its_removal_is_there_again(scene: Scene) -> None:
+    scene.ingest("turbine manual")
+    removing = remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
+
+    again = scene.ingest("turbine manual")
+    scene.driver.sweep_until_rest()
+
+    assert again.counts.ready == 1
+    assert scene.job(removing.id).state is JobState.SUCCEEDED
+    assert scene.found("turbine") == ["turbine manual"]
+
+
+def test_another_tenants_document_is_not_removed(scene: Scene) -> None:
+    scene.ingest("turbine manual")
+
+    job = remove_document(scene.engine, Address(TenantId("other"), COLLECTION, a_document_key()))
+
+    assert job.total == 0
+    assert scene.found("turbine") == ["turbine manual"]
+
+
+# -- collections -------------------------------------------------------------------------------------------------------
+
+
+def filled(scene: Scene, count: int) -> None:
+    documents = [a_document_request(f"d{number}", TextSource(f"turbine {number}")) for number in range(count)]
+    scene.submit(a_submit_job(documents))
+    scene.driver.drain()
+
+
+def test_a_removed_collection_takes_all_of_its_documents_along(scene: Scene) -> None:
+    filled(scene, 40)
+
+    job = remove_collection(scene.engine, TENANT, COLLECTION)
+    with pytest.raises(CallerError):
+        collection_view(scene.engine, TENANT, COLLECTION)
+    scene.driver.drain()
+
+    ended = scene.job(job.id)
+    assert (ended.state, ended.total, ended.counts.ready, ended.counts.deleted) == (JobState.SUCCEEDED, 40, 40, 40)
+    assert scene.found("turbine") == []
+
+
+def test_an_empty_collection_is_removed_too(scene: Scene) -> None:
+    filled(scene, 1)
+    remove_document(scene.engine, Address(TENANT, COLLECTION, "d0"))
+    scene.driver.drain()
+
+    job = remove_collection(scene.engine, TENANT, COLLECTION)
+    scene.driver.drain()
+
+    assert (scene.job(job.id).state, scene.job(job.id).total) == (JobState.SUCCEEDED, 0)
+
+
+def test_there_is_no_unknown_collection_to_remove(scene: Scene) -> None:
+    with pytest.raises(CallerError) as raised:
+        remove_collection(scene.engine, TENANT, COLLECTION)
+    assert raised.value.code == "not_found"
+
+
+def test_removing_a_collection_while_it_is_filled_ends_everything(scene: Scene) -> None:
+    documents = [a_document_request(f"d{number}") for number in range(5)]
+    ingesting = scene.submit(a_submit_job(documents))
+
+    removing = remove_collection(scene.engine, TENANT, COLLECTION)
+    scene.driver.drain()
+
+    assert scene.job(ingesting.id).state is JobState.CANCELED
+    assert scene.job(removing.id).state is JobState.SUCCEEDED
+    assert scene.found("turbine") == []
+
+
+def test_expanding_a_removal_twice_counts_once(scene: Scene) -> None:
+    filled(scene, 20)
+    job = remove_collection(scene.engine, TENANT, COLLECTION)
+    (command,) = scene.queues.sent
+    scene.queues.sent.append(command)
+    scene.driver.drain()
+
+    assert (scene.job(job.id).total, scene.job(job.id).counts.ready) == (20, 20)
+    assert commands_of(scene.engine, [PurgeDocument]) == []
