@@ -93,6 +93,9 @@ class Auditor:
                 yield f"{key.sk} shows {new.visible.run}, which had lost it"
             if (new.visible.run, DocumentState.READY) != (new.run, new.state):
                 yield f"{key.sk} shows {new.visible.run} while ({new.run}, {new.state}) holds it"
+            found = sum(1 for run, _ in self.world.index._visible if run == new.visible.run)
+            if found != new.visible.chunks:
+                yield f"{key.sk} shows {new.visible.chunks} chunks, of which a search finds {found}"
         yield from self._is_whole(new, self.world.chunks())
 
     def _is_whole(self, document: Document, chunks: Tally[RunId]) -> Iterator[str]:

@@ -101,11 +101,10 @@ class TimedQueues(MemoryQueues):
 
     def send(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
         """See CommandQueues."""
-        before = len(self.sent)
         try:
             super().send(commands, delay_seconds=delay_seconds)
-        finally:
-            self.delays += [delay_seconds] * (len(self.sent) - before)
+        finally:  # `arrivals` empties both lists, perhaps while another worker stands before its call
+            self.delays += [delay_seconds] * (len(self.sent) - len(self.delays))
 
 
 class World:
@@ -185,8 +184,10 @@ class World:
 
         return {
             "extract": queue_handler(build, commands({ExtractDocument: extract})),
-            "embed": queue_handler(build, commands({EmbedChunks: embed, PublishDocument: publish})),
-            "control": queue_handler(build, commands({ExpandJob: expand, PurgeDocument: purge})),
+            "embed": queue_handler(build, commands({EmbedChunks: embed})),
+            "control": queue_handler(
+                build, commands({ExpandJob: expand, PublishDocument: publish, PurgeDocument: purge})
+            ),
             "intake": queue_handler(build, object_events(intake)),
             "bury": queue_handler(build, dead_letters(bury)),
         }

@@ -60,7 +60,9 @@ def _gone(engine: Engine, tenant: TenantId, collection: Collection, id_: Documen
     key = keys.document_key(tenant, collection, id_)
     record = engine.records.get(keys.document(tenant, collection, key))
     document = document_of(record) if record is not None else None
-    if document is None or document.gone or document.source is None or not document.source.key.startswith("inbox/"):
+    if document is None or document.gone or document.source is None:
+        return
+    if document.source.key != f"inbox/{tenant}/{collection}/{id_}":
         return
     remove_document(engine, Address(tenant, collection, key))
 
@@ -70,7 +72,10 @@ def _accept(engine: Engine, tenant: TenantId, collection: Collection, id_: Docum
     record = engine.records.get(keys.document(tenant, collection, key))
     if record is not None and document_of(record).inbox_version == (found.version or found.etag):
         return
-    job_id = keys.job_id_for(tenant, "inbox", found.bucket, found.key, found.version or found.etag)
+    # The run that it displaces is part of the job's name: when a slower worker has put an older version over this one,
+    # this version is taken once more, which a name of the version alone would refuse as done.
+    displaced = document_of(record).run if record is not None else ""
+    job_id = keys.job_id_for(tenant, "inbox", found.bucket, found.key, found.version or found.etag, displaced)
     job = Job(
         id=job_id,
         tenant=tenant,

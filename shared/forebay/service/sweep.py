@@ -6,13 +6,14 @@ long as messages wait in the queue that it would join, only after much longer: m
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
 from forebay.domain import keys
 from forebay.domain.commands import ExpandJob, ExtractDocument, PublishDocument, RunCommand
 from forebay.domain.document import TenantId
-from forebay.domain.errors import DocumentError
+from forebay.domain.errors import DocumentError, Superseded
 from forebay.domain.job import job_of
 from forebay.domain.records import Index, Is, Key, Query, Record, Refused, Update, key_of, text
 from forebay.domain.stored_document import Document, document_of
@@ -52,7 +53,8 @@ def sweep(engine: Engine) -> Swept:
         for key, record in found.items():
             if text(record, "due_at") and text(record, "due_at") <= now:  # the index may lag
                 seen += 1
-                _HANDLERS[key.sk.partition("#")[0]](engine, key, record)
+                with suppress(Superseded):  # it ended or moved on meanwhile: the others are still to be looked at
+                    _HANDLERS[key.sk.partition("#")[0]](engine, key, record)
     log.info("swept", extra={"due": seen})
     return Swept(seen)
 

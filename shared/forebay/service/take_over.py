@@ -6,7 +6,7 @@ before, if that row is still open. From that moment all older work on the docume
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from forebay.domain import keys
@@ -94,7 +94,7 @@ def take_over(engine: Engine, taking: TakeOver) -> Refused | TooManyWrites | Non
         writes = [
             *certain,
             *_moves(engine, taking, held),
-            *(write for end in ends for write in shard_writes(engine, end)),
+            *_told(engine, ends),
         ]
         if taking.job.kind is not JobKind.DELETE and _collection(taking) not in found:
             writes.append(Put(_collection(taking), {"created": stamp(engine.now())}, when=(Absent(),)))
@@ -102,13 +102,17 @@ def take_over(engine: Engine, taking: TakeOver) -> Refused | TooManyWrites | Non
             return TooManyWrites()
         refused = engine.records.transact(writes)
         if refused is None:
-            for end in ends:
-                if end.fills:
-                    finish(engine, end.job)
+            _finish_filled(engine, ends)
             return None
         if refused.failed[0] < len(certain):
             return refused
     raise TransientError("the documents stay contended")
+
+
+def _finish_filled(engine: Engine, ends: Sequence[ShardEnd]) -> None:
+    for end in ends:
+        if end.fills:
+            finish(engine, end.job)
 
 
 def _taken(taking: TakeOver, held: Mapping[DocumentKey, Document]) -> tuple[int, ...]:
@@ -167,6 +171,27 @@ def _interrupted(engine: Engine, held: Sequence[Document]) -> list[ShardEnd]:
         counts = sum((_interruption(document).counts for document in documents), start=Counts())
         ends.append(ShardEnd(one.job, one.shard, len(documents), counts, counter, one.started_at))
     return ends
+
+
+def _told(engine: Engine, ends: Sequence[ShardEnd]) -> list[Update]:
+    """Counters and jobs of what ends. A job of which several shards fill at once is told by one write: a transaction
+    may not name a record twice."""
+    writes: dict[Key, Update] = {}
+    for write in (write for end in ends for write in shard_writes(engine, end)):
+        first = writes.get(write.key)
+        writes[write.key] = write if first is None else _both(first, write)
+    return list(writes.values())
+
+
+def _both(first: Update, second: Update) -> Update:
+    added = dict(first.add)
+    for name, more in second.add.items():
+        had = added.get(name)
+        if isinstance(more, int):
+            added[name] = more + (had if isinstance(had, int) else 0)
+        else:
+            added[name] = more | (had if isinstance(had, frozenset) else frozenset())
+    return replace(first, default={**second.default, **first.default}, add=added)
 
 
 def _interruption(document: Document) -> Outcome:

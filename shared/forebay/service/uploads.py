@@ -9,7 +9,7 @@ from forebay.domain.document import DocumentId, DocumentKey, JobId, ObjectRef, T
 from forebay.domain.errors import CATALOGUE, CallerError, Problem, TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, job_of, metadata_text, row_of
 from forebay.domain.ports import PresignedPost
-from forebay.domain.records import Absent, Is, Key, Put, Update, Value, Write, text
+from forebay.domain.records import Absent, Is, Key, Lacks, Put, Update, Value, Write, text
 from forebay.domain.requests import RequestUpload
 from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, JobState, RowState
@@ -170,7 +170,8 @@ def _expire(engine: Engine, job: Job, row: Row, upload: Key) -> None:
     refused = engine.records.transact(
         [
             row_end(engine, row.record_key, outcome, {}),
-            Update(upload, set={"state": "expired"}, remove=("due_pk", "due_at")),
+            # The file may have arrived between our look and this: then its run has the row.
+            Update(upload, set={"state": "expired"}, remove=("due_pk", "due_at"), when=(Lacks("state"),)),
             *shard_writes(engine, end),
         ]
     )

@@ -1,6 +1,7 @@
 """An engine in memory with a driver, and what a test wants to know of it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from forebay.adapters.memory import MemoryBus, MemoryObjects, MemoryQueues, MemoryRecords
 from forebay.adapters.memory_index import MemoryIndex
@@ -33,7 +34,7 @@ class Scene:
         """Take a request in; nothing is worked on yet."""
         return submit(self.engine, request or a_submit_job()).job
 
-    def ingest(self, text: str, document_id: str = "guide", **other: object) -> Job:
+    def ingest(self, text: str, document_id: str = "guide", **other: Any) -> Job:
         """Take one text in and work until the queues are empty; the job as it is then."""
         request = a_submit_job([a_document_request(document_id, TextSource(text))], **other)
         job = self.submit(request)
@@ -81,5 +82,8 @@ def a_scene(policy: Policy | None = None) -> Scene:
 
 def words(count: int, word: str = "word") -> str:
     """A text of so many words, in sentences of ten."""
-    sentences = [" ".join(f"{word}{number}" for number in range(start, min(start + 10, count))) + "." for start in range(0, count, 10)]
+    sentences = [
+        " ".join(f"{word}{number}" for number in range(start, min(start + 10, count))) + "."
+        for start in range(0, count, 10)
+    ]
     return " ".join(sentences)

@@ -2,6 +2,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,9 +39,7 @@ def command_of(scene: Scene) -> ExtractDocument:
 
 
 def test_extract_fixes_the_chunks_and_asks_for_every_batch(scene: Scene) -> None:
-    scene.submit(
-        a_submit_job([a_document_request(source=TextSource(words(3_000)))], options=Options(20, 0))
-    )
+    scene.submit(a_submit_job([a_document_request(source=TextSource(words(3_000)))], options=Options(20, 0)))
     extract(scene.engine, command_of(scene))
 
     document = scene.document()
@@ -69,7 +68,7 @@ def test_an_unchanged_document_is_not_read_again(scene: Scene) -> None:
     [{"options": Options(reprocess=True)}, {"options": Options(chunk_tokens=100)}],
     ids=["asked for", "other chunking"],
 )
-def test_the_same_content_is_read_again_where_something_else_changed(scene: Scene, again: dict[str, object]) -> None:
+def test_the_same_content_is_read_again_where_something_else_changed(scene: Scene, again: dict[str, Any]) -> None:
     scene.ingest("turbine manual")
 
     job = scene.ingest("turbine manual", **again)

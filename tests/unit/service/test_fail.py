@@ -8,6 +8,7 @@ from forebay.service.fail import fail
 from tests.builders import COLLECTION, TENANT, a_document_key, a_run
 from tests.unit.service.scene import Scene
 
+
 def extracting(run: RunId) -> ExtractDocument:
     return ExtractDocument(tenant=TENANT, collection=COLLECTION, key=a_document_key(), run=run)
 

@@ -23,7 +23,9 @@ def came(scene: Scene, name: str, content: str = "turbine manual") -> None:
     scene.driver.drain()
 
 
-@pytest.mark.parametrize("name", ["guide", "a/b/guide.txt", "über uns.txt", "1+1.txt", "100%25.txt", "a b&c=d?.txt", "☃𝄞"])
+@pytest.mark.parametrize(
+    "name", ["guide", "a/b/guide.txt", "über uns.txt", "1+1.txt", "100%25.txt", "a b&c=d?.txt", "☃𝄞"]
+)
 def test_a_file_in_the_inbox_becomes_the_document_of_its_path(scene: Scene, name: str) -> None:
     came(scene, name)
 

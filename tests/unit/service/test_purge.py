@@ -1,11 +1,12 @@
 from forebay.domain.commands import PurgeDocument
 from forebay.domain.requests import Address, TextSource
 from forebay.domain.transitions import DocumentState
+from forebay.service.intake import intake
 from forebay.service.purge import purge
 from forebay.service.remove import remove_document
+from forebay.service.uploads import request_upload
 from tests.builders import COLLECTION, TENANT, a_document_key, a_document_request, a_request_upload, a_submit_job
 from tests.unit.service.scene import Scene
-from forebay.service.uploads import request_upload
 
 COMMAND = PurgeDocument(tenant=TENANT, collection=COLLECTION, key=a_document_key())
 
@@ -98,8 +99,6 @@ def test_an_upload_goes_with_the_document_that_it_was(scene: Scene) -> None:
 
 
 def test_a_file_in_the_inbox_belongs_to_its_user_and_stays(scene: Scene) -> None:
-    from forebay.service.intake import intake
-
     scene.objects.put_upload("inbox/acme/manuals/guide", b"turbine")
     intake(scene.engine, "inbox/acme/manuals/guide")
     scene.driver.drain()

@@ -1,9 +1,19 @@
+from typing import Any
+
 import pytest
 
 from forebay.domain import keys
 from forebay.domain.document import JobId, SearchScope
 from forebay.domain.errors import CallerError
-from forebay.domain.requests import BadSource, BytesSource, DocumentRequest, ObjectSource, Source, TextSource, UploadSource
+from forebay.domain.requests import (
+    BadSource,
+    BytesSource,
+    DocumentRequest,
+    ObjectSource,
+    Source,
+    TextSource,
+    UploadSource,
+)
 from forebay.domain.stored_document import Options
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.engine import Limits, Policy
@@ -258,7 +268,7 @@ def test_a_dry_run_tells_the_verdicts_and_creates_nothing(scene: Scene) -> None:
     ],
     ids=["metadata", "name", "content", "chunking", "reprocess"],
 )
-def test_a_dry_run_does_not_skip_what_would_come_out_otherwise(scene: Scene, changed: dict[str, object]) -> None:
+def test_a_dry_run_does_not_skip_what_would_come_out_otherwise(scene: Scene, changed: dict[str, Any]) -> None:
     scene.ingest("turbine manual")
 
     (verdict,) = dry_run(scene.engine, a_submit_job(**changed))

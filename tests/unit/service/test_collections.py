@@ -1,0 +1,69 @@
+import pytest
+
+from forebay.domain.document import Collection, TenantId
+from forebay.domain.errors import CallerError
+from forebay.domain.requests import Address, Window
+from forebay.service.collections import collection_view, collection_views, put_collection
+from forebay.service.remove import remove_document
+from tests.builders import COLLECTION, TENANT
+from tests.unit.service.scene import Scene, words
+
+
+def counts(scene: Scene) -> tuple[int, int]:
+    view = collection_view(scene.engine, TENANT, COLLECTION)
+    return view.documents, view.chunks
+
+
+def test_a_collection_is_made_by_its_first_document(scene: Scene) -> None:
+    scene.submit()
+
+    assert counts(scene) == (0, 0)
+
+
+def test_a_collection_counts_what_readers_see(scene: Scene) -> None:
+    scene.ingest("one", "a")
+    scene.ingest("two", "b")
+    two = counts(scene)
+    scene.ingest(words(600), "a")
+    larger = counts(scene)
+    scene.ingest("!corrupt", "a")
+    failed = counts(scene)
+    remove_document(scene.engine, Address(TENANT, COLLECTION, "a"))
+    removed = counts(scene)
+    scene.driver.sweep_until_rest()
+
+    assert two == (2, 2)
+    assert larger == failed
+    assert (larger[0], larger[1] > 2) == (2, True)
+    assert removed == counts(scene) == (1, 1)
+
+
+def test_a_collection_can_be_made_and_changed_by_hand(scene: Scene) -> None:
+    made = put_collection(scene.engine, TENANT, COLLECTION, "Our manuals", '{"chunk_tokens": 100}')
+    scene.clock.move(60)
+    changed = put_collection(scene.engine, TENANT, COLLECTION, "All manuals", None)
+
+    assert (made.description, made.options) == ("Our manuals", {"chunk_tokens": 100})
+    assert (changed.description, changed.options, changed.created_at) == (
+        "All manuals", {"chunk_tokens": 100}, made.created_at,
+    )  # fmt: skip
+
+
+def test_there_is_no_unknown_or_other_tenants_collection(scene: Scene) -> None:
+    scene.submit()
+
+    for tenant, name in ((TENANT, Collection("none")), (TenantId("other"), COLLECTION)):
+        with pytest.raises(CallerError) as raised:
+            collection_view(scene.engine, tenant, name)
+        assert raised.value.code == "not_found"
+
+
+def test_collections_are_listed_by_name(scene: Scene) -> None:
+    for name in ("b", "a", "c"):
+        put_collection(scene.engine, TENANT, Collection(name), None, None)
+
+    first, cursor = collection_views(scene.engine, TENANT, Window(2))
+    rest, end = collection_views(scene.engine, TENANT, Window(2, cursor))
+
+    assert [view.name for view in (*first, *rest)] == ["a", "b", "c"]
+    assert end is None

@@ -1,0 +1,65 @@
+import pytest
+
+from forebay.config import MissingSettings, Settings
+
+NEEDED = {
+    "FOREBAY_TABLE": "table",
+    "FOREBAY_DATA_BUCKET": "data",
+    "FOREBAY_UPLOADS_BUCKET": "uploads",
+    "FOREBAY_BUS": "bus",
+    "FOREBAY_EXTRACT_QUEUE": "https://extract",
+    "FOREBAY_EMBED_QUEUE": "https://embed",
+    "FOREBAY_CONTROL_QUEUE": "https://control",
+    "FOREBAY_INDEX_ENDPOINT": "https://index",
+    "FOREBAY_INDEX_NAME": "forebay",
+    "FOREBAY_INDEX_SIGNING": "sigv4",
+    "FOREBAY_MODEL": "/opt/model",
+    "AWS_REGION": "eu-west-1",
+}
+
+
+def test_settings_are_read_from_the_environment() -> None:
+    settings = Settings.from_environment(NEEDED | {"FOREBAY_GRACE_SECONDS": "45", "FOREBAY_ANONYMOUS_TENANT": "local"})
+
+    assert (settings.table, settings.queues["embed"], settings.region) == ("table", "https://embed", "eu-west-1")
+    assert (settings.policy.times.grace, settings.policy.anonymous_tenant) == (45, "local")
+
+
+def test_everything_that_is_missing_is_named_at_once() -> None:
+    with pytest.raises(MissingSettings) as raised:
+        Settings.from_environment({"FOREBAY_BUS": ""})
+
+    assert all(f"{name} is missing" in str(raised.value) for name in NEEDED)
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_no_resource_name_has_a_default(name: str) -> None:
+    with pytest.raises(MissingSettings, match=f"^{name} is missing$"):
+        Settings.from_environment({**NEEDED, name: ""})
+
+
+@pytest.mark.parametrize("value", ["soon", "-1", "1.5", "1e3"])
+def test_a_time_that_is_no_whole_number_is_refused(value: str) -> None:
+    with pytest.raises(MissingSettings, match="FOREBAY_REDRIVE_SECONDS must be a whole number of seconds"):
+        Settings.from_environment(NEEDED | {"FOREBAY_REDRIVE_SECONDS": value})
+
+
+@pytest.mark.parametrize("given", ["", " ", None])
+def test_without_an_anonymous_tenant_nobody_is_anonymous(given: str | None) -> None:
+    more = {} if given is None else {"FOREBAY_ANONYMOUS_TENANT": given}
+
+    assert Settings.from_environment(NEEDED | more).policy.anonymous_tenant is None
+
+
+@pytest.mark.parametrize("given", ["acme:a,*:b", "acme:a *:b", " acme:a , *:b, "])
+def test_allowed_buckets_are_a_list(given: str) -> None:
+    settings = Settings.from_environment(NEEDED | {"FOREBAY_ALLOWED_BUCKETS": given})
+
+    assert settings.policy.allowed_buckets == {"acme:a", "*:b"}
+
+
+@pytest.mark.parametrize(("given", "allowed"), [("1", True), ("", False), ("0", False), ("true", False)])
+def test_private_callbacks_are_off_unless_switched_on(given: str, allowed: bool) -> None:
+    settings = Settings.from_environment(NEEDED | {"FOREBAY_ALLOW_PRIVATE_CALLBACKS": given})
+
+    assert settings.policy.private_callbacks is allowed
