@@ -7,22 +7,32 @@ collections count what is visible; a job has at most one event. At rest: everyth
 
 from collections import Counter as Tally
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from forebay.domain import keys
 from forebay.domain.document import RunId
-from forebay.domain.job import JobKind, counts_of, job_of
+from forebay.domain.job import Job, JobKind, counts_of, job_of
 from forebay.domain.records import Key, Record, number, text
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.transitions import OPEN_JOBS, OPEN_ROWS, WITHIN_A_RUN, DocumentState, JobState, RowState
 from tests.simulation.world import World
 
 _FINAL_JOBS = tuple(state for state in JobState if state not in OPEN_JOBS)
-_ROW_COUNTED = {"ready": "ready", "unchanged": "unchanged", "failed": "failed", "canceled": "canceled"}
+_ROW_STATES = ("ready", "unchanged", "failed", "canceled")
+_RESTING = (DocumentState.READY, DocumentState.FAILED, DocumentState.CANCELED, DocumentState.DELETED)
 
 
 def _is_final(row: Record) -> bool:
     return RowState(text(row, "state")) not in OPEN_ROWS
+
+
+def _visible_run(document: Document | None) -> RunId | None:
+    return document.visible.run if document is not None and document.visible is not None else None
+
+
+def _of_expansion(job: Job) -> int:
+    """A collection's deletion counts one for its own expansion, so that it ends last."""
+    return int(job.kind is JobKind.DELETE and job.expanding)
 
 
 class Auditor:
@@ -48,55 +58,57 @@ class Auditor:
 
     def _changes(self) -> Iterator[str]:
         records = self.world.records()
-        changed = [
-            (key, self._seen.get(key), record)
-            for key, record in records.items()
-            if self._seen.get(key) is not record and self._seen.get(key) != record
-        ]
-        if not changed and len(records) == len(self._seen):
-            return
-        for key in [key for key in self._seen if key not in records]:
-            if not key.sk.startswith("COL#"):
-                yield f"{key} was removed"
+        changed = [(k, self._seen.get(k), r) for k, r in records.items() if self._differs(k, r)]
+        removed = [key for key in self._seen if key not in records and not key.sk.startswith("COL#")]
+        yield from (f"{key} was removed" for key in removed)
         self._seen = dict(records)
-        jobs = set()
         for key, before, after in changed:
-            kind, owner = key.sk.partition("#")[0], key.pk.split("#")
-            if kind == "D":
-                yield from self._document(key, before, after)
-            elif owner[0] == "JOB":
-                jobs.add(owner[1])
-                yield from self._job_record(key, kind, before, after)
-        for job in jobs:
+            yield from self._changed(key, before, after)
+        for job in {key.pk.split("#")[1] for key, _, _ in changed if key.pk.startswith("JOB#")}:
             yield from self._sums(job)
         if any(key.sk.startswith("D#") or key.sk == "COUNT" for key, _, _ in changed):
             yield from self._collections()
 
+    def _differs(self, key: Key, record: Record) -> bool:
+        before = self._seen.get(key)
+        return before is not record and before != record
+
+    def _changed(self, key: Key, before: Record | None, after: Record) -> Iterator[str]:
+        kind = key.sk.partition("#")[0]
+        if kind == "D":
+            yield from self._document(key, before, after)
+        elif key.pk.startswith("JOB#"):
+            yield from self._job_record(key, kind, before, after)
+
     def _document(self, key: Key, before: Record | None, after: Record) -> Iterator[str]:
         new, old = document_of(after), document_of(before) if before is not None else None
         self._documents[key] = new
-        if old is None:
-            if new.state not in (DocumentState.QUEUED, DocumentState.DELETING):
-                yield f"{key.sk} was born {new.state}"
-            return
-        if new.run != old.run:
-            if new.state not in (DocumentState.QUEUED, DocumentState.DELETING):
-                yield f"{key.sk} got a run in state {new.state}"
-            if old.visible is None or old.visible.run != old.run:
-                self._lost.add(old.run)
-        elif new.state is not old.state and new.state not in WITHIN_A_RUN[old.state]:
-            yield f"{key.sk} moved from {old.state} to {new.state} within a run"
-        if old.visible is not None and (new.visible is None or new.visible.run != old.visible.run):
-            self._lost.add(old.visible.run)
-        if new.visible is not None and (old.visible is None or new.visible.run != old.visible.run):
-            if new.visible.run in self._lost:
-                yield f"{key.sk} shows {new.visible.run}, which had lost it"
-            if (new.visible.run, DocumentState.READY) != (new.run, new.state):
-                yield f"{key.sk} shows {new.visible.run} while ({new.run}, {new.state}) holds it"
-            found = sum(1 for run, _ in self.world.index._visible if run == new.visible.run)
-            if found != new.visible.chunks:
-                yield f"{key.sk} shows {new.visible.chunks} chunks, of which a search finds {found}"
+        yield from self._move(old, new)
+        shown, showed = _visible_run(new), _visible_run(old)
+        if old is not None and new.run != old.run and showed != old.run:
+            self._lost.add(old.run)
+        if showed is not None and shown != showed:
+            self._lost.add(showed)
+        if shown is not None and shown != showed:
+            yield from self._flip(new, shown)
         yield from self._is_whole(new, self.world.chunks())
+
+    @staticmethod
+    def _move(old: Document | None, new: Document) -> Iterator[str]:
+        if old is None or new.run != old.run:
+            if new.state not in (DocumentState.QUEUED, DocumentState.DELETING):
+                yield f"{new.key} got a run in state {new.state}"
+        elif new.state is not old.state and new.state not in WITHIN_A_RUN[old.state]:
+            yield f"{new.key} moved from {old.state} to {new.state} within a run"
+
+    def _flip(self, document: Document, shown: RunId) -> Iterator[str]:
+        if shown in self._lost:
+            yield f"{document.key} shows {shown}, which had lost it"
+        if (shown, DocumentState.READY) != (document.run, document.state):
+            yield f"{document.key} shows {shown} while ({document.run}, {document.state}) holds it"
+        found = sum(1 for run, _ in self.world.index._visible if run == shown)
+        if document.visible is not None and found != document.visible.chunks:
+            yield f"{document.key} shows {document.visible.chunks} chunks, of which a search finds {found}"
 
     def _is_whole(self, document: Document, chunks: Tally[RunId]) -> Iterator[str]:
         seen = document.visible
@@ -129,26 +141,27 @@ class Auditor:
         if record is None:
             yield f"job {name} has rows but no record"
             return
-        job, rows = job_of(record), self._rows[name]
+        job = job_of(record)
         for key, counter in self._counters[name].items():
-            mine = [row for row in rows.values() if text(row, "pk") == key.pk]
-            states = Tally(text(row, "state") for row in mine if _is_final(row))
-            counted = {state: number(counter, state) for state in _ROW_COUNTED if number(counter, state)}
-            if counted != dict(states):
-                yield f"{key.pk} counts {counted}, its rows are {dict(states)}"
-            left, unended = number(counter, "left"), sum(1 for row in mine if not _is_final(row))
-            more = int(job.kind is JobKind.DELETE and job.expanding)
-            if left != unended + more and not (job.expanding or job.ended):
-                yield f"{key.pk} says {left} left, {unended + more} rows are open"
-            if left < unended:
-                yield f"{key.pk} says {left} left, {unended} rows are open"
-        if self._counters[name] and not (job.kind is JobKind.DELETE and job.expanding):
-            told = sum(number(c, "left") + counts_of(c).ended for c in self._counters[name].values())
-            if told != job.total:
-                yield f"job {name} has {job.total} documents, its counters {told}"
+            yield from self._counter(job, key, counter)
+        counters = self._counters[name].values()
+        told = sum(number(counter, "left") + counts_of(counter).ended for counter in counters)
+        if counters and told != job.total + _of_expansion(job):
+            yield f"job {name} has {job.total} documents, its counters {told}"
         has_event = any(key.pk.startswith("EVENT#") and text(r, "job") == job.id for key, r in self._seen.items())
         if job.ended != has_event:
             yield f"job {name} is {job.state} and its event is {'there' if has_event else 'not there'}"
+
+    def _counter(self, job: Job, key: Key, counter: Record) -> Iterator[str]:
+        mine = [row for row in self._rows[job.id].values() if text(row, "pk") == key.pk]
+        states = Tally(text(row, "state") for row in mine if _is_final(row))
+        counted = {state: number(counter, state) for state in _ROW_STATES if number(counter, state)}
+        if counted != dict(states):
+            yield f"{key.pk} counts {counted}, its rows are {dict(states)}"
+        left, unended = number(counter, "left"), sum(1 for row in mine if not _is_final(row))
+        expected = unended + _of_expansion(job)
+        if left < expected or (left > expected and not (job.expanding or job.ended)):
+            yield f"{key.pk} says {left} left, {expected} rows are open"
 
     def _collections(self) -> Iterator[str]:
         shown: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
@@ -202,12 +215,7 @@ class Auditor:
         if +self.world.chunks() != +wanted:
             yield f"the index holds {dict(self.world.chunks())}, visible is {dict(wanted)}"
         for document in documents:
-            if document.state not in (
-                DocumentState.READY,
-                DocumentState.FAILED,
-                DocumentState.CANCELED,
-                DocumentState.DELETED,
-            ):
+            if document.state not in _RESTING:
                 yield f"{document.key} is {document.state}"
             if document.dead:
                 yield f"{document.key} has dead runs {list(document.dead)}"
@@ -230,7 +238,7 @@ class Auditor:
         job = job_of(record)
         rows = self._rows[job.id].values()
         states = Tally(text(row, "state") for row in rows)
-        counted = {state: getattr(job.counts, state) for state in _ROW_COUNTED if getattr(job.counts, state)}
+        counted = {state: getattr(job.counts, state) for state in _ROW_STATES if getattr(job.counts, state)}
         if counted != dict(states):
             yield f"{job.id} ended with {counted}, its rows are {dict(states)}"
         if job.counts.ended != job.total:
@@ -250,10 +258,3 @@ class Auditor:
                 yield f"{name} is left of a run that nobody sees"
             if place == "sources" and run not in kept and run in had:
                 yield f"{name} is left of a document that is gone or replaced"
-
-
-def told_by(records: Mapping[Key, Record]) -> Tally[str]:
-    """Jobs by state."""
-    return Tally(
-        text(record, "state") for key, record in records.items() if key.pk.startswith("JOB#") and key.sk == "META"
-    )

@@ -163,5 +163,3 @@ def until(world: World, verb: str, left: int = 1) -> None:
             return
         world.deliver(world.waiting.pop(0))
     raise Stuck(f"never waits for {verb} alone")
-
-

@@ -257,7 +257,9 @@ EVERY: tuple[Pair, ...] = (
     Pair("submit x the same", _same_submit, lambda w: shows(w, "a", ONE)),
     Pair("submits that cross", _submits_that_cross, _either),
     Pair("delete x delete", _two_deletes, lambda w: is_gone(w, "a")),
-    Pair("expand x expand", _two_expansions, lambda w: [e for n in range(26) for e in shows(w, f"d{n}", words(f"d{n}"))]),
+    Pair(
+        "expand x expand", _two_expansions, lambda w: [e for n in range(26) for e in shows(w, f"d{n}", words(f"d{n}"))]
+    ),
     Pair("removal x removal", _two_removals_expand, lambda w: is_gone(w, "a") + is_gone(w, "b")),
     Pair("removal x embed", _removal_and_embed, lambda w: is_gone(w, "a")),
     Pair("removal x ingest", _removal_and_ingest, lambda w: is_gone(w, "a") + shows(w, "z", TWO)),

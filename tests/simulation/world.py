@@ -110,13 +110,13 @@ class TimedQueues(MemoryQueues):
 class World:
     """What every world has; subclasses bring the adapters and say how to look into them."""
 
-    index: MemoryIndex
+    extractor_class: type[PlainTextExtractor] = PlainTextExtractor
 
     def __init__(self, tape: Tape, *, late_index: bool = False) -> None:
         self.tape = tape
         self.clock = Clock()
         self.index = MemoryIndex(auto_refresh=not late_index, on_call=tape.on_call)
-        self.extractor = PlainTextExtractor()
+        self.extractor = self.extractor_class()
         self.waiting: list[Message] = []
         self.lose_sends = False  # everything that is sent is lost, as if the process had died before sending
         self.buried = 0

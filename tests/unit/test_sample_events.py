@@ -85,14 +85,14 @@ def test_publish_document_makes_it_visible(scene: Scene) -> None:
     work_on(late, commands({EmbedChunks: embed}), "embed_chunks")
     index.refresh()
 
-    assert work_on(late, CONTROL, "publish_document") == DONE
+    assert work_on(late, CONTROL, "control_publish_document") == DONE
     assert late.document().state is DocumentState.READY
 
 
 def test_expand_job_accepts_its_documents(scene: Scene) -> None:
     job = scene.submit(a_submit_job([a_document_request(f"d{number}") for number in range(26)]))
 
-    assert work_on(scene, CONTROL, "expand_job") == DONE
+    assert work_on(scene, CONTROL, "control_expand_job") == DONE
     assert not scene.job(job.id).expanding
 
 
@@ -100,7 +100,7 @@ def test_purge_document_removes_what_is_left(scene: Scene) -> None:
     scene.ingest("turbine manual")
     job = remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
 
-    assert work_on(scene, CONTROL, "purge_document") == DONE
+    assert work_on(scene, CONTROL, "control_purge_document") == DONE
     assert scene.job(job.id).state is JobState.SUCCEEDED
 
 

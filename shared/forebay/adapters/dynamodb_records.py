@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import BotoCoreError, ClientError
 
+from forebay.adapters.aws import reason
 from forebay.domain.errors import TransientError
 from forebay.domain.records import (
     Above,
@@ -147,13 +148,20 @@ def _key(key: Key) -> dict[str, Any]:
     return {"pk": {"S": key.pk}, "sk": {"S": key.sk}}
 
 
+def _unwell(error: BotoCoreError | ClientError) -> TransientError:
+    """The error tree's word for it; a request that DynamoDB cannot read is our bug and stays what it is."""
+    if reason(error) == "ValidationException":
+        raise error
+    return TransientError(f"the record store failed: {reason(error)}")
+
+
 @contextmanager
 def _translated() -> Iterator[None]:
     """Turns what boto3 raises into the error tree."""
     try:
         yield
     except (BotoCoreError, ClientError) as error:
-        raise TransientError(f"the record store failed: {type(error).__name__}") from error
+        raise _unwell(error) from error
 
 
 class DynamoDBRecords:
@@ -210,9 +218,9 @@ class DynamoDBRecords:
                 if code == "ConditionalCheckFailedException":
                     return Refused((0,))
                 if code != "TransactionConflictException":
-                    raise TransientError(f"the record store failed: {code}") from error
+                    raise _unwell(error) from error
             except BotoCoreError as error:
-                raise TransientError(f"the record store failed: {type(error).__name__}") from error
+                raise _unwell(error) from error
             self._back_off(attempt)
         raise TransientError("the record stays in conflict with transactions")
 
@@ -238,7 +246,7 @@ class DynamoDBRecords:
             except ClientError as error:
                 refused = self._answer(error)
             except BotoCoreError as error:
-                raise TransientError(f"the record store failed: {type(error).__name__}") from error
+                raise _unwell(error) from error
             if refused is not None:
                 return refused
             self._back_off(attempt)
@@ -251,7 +259,7 @@ class DynamoDBRecords:
         if code in ("TransactionInProgressException", "TransactionConflictException"):
             return None
         if code != "TransactionCanceledException":
-            raise TransientError(f"the record store failed: {code}") from error
+            raise _unwell(error) from error
         reasons: Any = error.response.get("CancellationReasons", [])
         codes = [reason.get("Code", "None") for reason in reasons]
         failed = tuple(position for position, reason in enumerate(codes) if reason == "ConditionalCheckFailed")

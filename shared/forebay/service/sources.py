@@ -153,6 +153,8 @@ def _upload(engine: Engine, request: SubmitJob, upload_id: str) -> Located:
         raise DocumentError("upload_missing", f"there is no upload {upload_id}")
     if text(record, "job"):
         raise DocumentError("upload_missing", f"upload {upload_id} starts its own job; make it with start: false")
+    if text(record, "ends") <= stamp(engine.now()):
+        raise DocumentError("upload_expired", f"upload {upload_id} had to be named by {text(record, 'ends')}")
     found = engine.objects.head(engine.objects.uploads_bucket, keys.upload_object(request.tenant, upload_id))
     if found is None:
         raise DocumentError("upload_missing", f"nothing has been put at upload {upload_id}")

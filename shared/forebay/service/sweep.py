@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from forebay.domain import keys
 from forebay.domain.commands import ExpandJob, ExtractDocument, PublishDocument, RunCommand
@@ -44,8 +45,18 @@ class Swept:
     due: int
 
 
-def sweep(engine: Engine) -> Swept:
-    """Look at everything that is overdue, up to a bound. Raises TransientError."""
+Guard = Callable[[Callable[[], None]], None]
+
+
+def unguarded(look: Callable[[], None]) -> None:
+    """Look at one record; whatever is raised ends the sweep."""
+    look()
+
+
+def sweep(engine: Engine, guard: Guard = unguarded) -> Swept:
+    """Look at everything that is overdue, up to a bound; each record under `guard`, so that one which cannot be
+    dealt with does not stand in the way of the others. Raises TransientError, and what `guard` lets through.
+    """
     now, seen = stamp(engine.now()), 0
     for shard in range(keys.DUE_SHARDS):
         page = engine.records.query(Query(f"DUE#{shard}", Index.DUE, up_to=now, limit=_PER_SHARD))
@@ -54,7 +65,7 @@ def sweep(engine: Engine) -> Swept:
             if text(record, "due_at") and text(record, "due_at") <= now:  # the index may lag
                 seen += 1
                 with suppress(Superseded):  # it ended or moved on meanwhile: the others are still to be looked at
-                    _HANDLERS[key.sk.partition("#")[0]](engine, key, record)
+                    guard(partial(_HANDLERS[key.sk.partition("#")[0]], engine, key, record))
     log.info("swept", extra={"due": seen})
     return Swept(seen)
 

@@ -1,0 +1,163 @@
+"""The tests can fail: each safeguard of the engine, taken out, is missed by at least one of them.
+
+Here, and only here, our own code is patched.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from forebay.domain import keys
+from forebay.domain.commands import EmbedChunks
+from forebay.domain.errors import Superseded
+from forebay.domain.events import Event
+from forebay.domain.records import Has, Is, Refused, Update
+from forebay.domain.stored_document import Document, document_of
+from forebay.domain.transitions import DocumentState
+from forebay.service import embed, finish, publish, purge, settle
+from forebay.service.engine import Engine
+from forebay.service.finish import finish as finish_job
+from forebay.service.sweep import Swept
+from tests.simulation import world as worlds
+from tests.simulation.interleaving import interleaved, schedules
+from tests.simulation.pairs import EVERY as PAIRS
+from tests.simulation.runs import faults_of, play, shuffled
+from tests.simulation.scenarios import NAMED
+from tests.simulation.tape import Mode
+
+_PAIRS = {pair.name: pair for pair in PAIRS}
+_SEEDS = 20
+
+Patch = Callable[[pytest.MonkeyPatch], None]
+
+
+def _crashes(name: str, *modes: Mode) -> Iterator[list[str]]:
+    for mode in modes:
+        for fault in faults_of(NAMED[name], mode):
+            yield play(NAMED[name], fault).wrong
+
+
+def _shuffles(name: str) -> Iterator[list[str]]:
+    for seed in range(_SEEDS):
+        yield shuffled(NAMED[name], seed).wrong
+
+
+def _switches(name: str) -> Iterator[list[str]]:
+    for schedule in schedules(_PAIRS[name], 10_000):
+        yield interleaved(_PAIRS[name], schedule)[1]
+
+
+# -- what is taken out -----------------------------------------------------------------------------------------------
+
+
+def _held(engine: Engine, command: EmbedChunks) -> Document:
+    record = engine.records.get(keys.document(command.tenant, command.collection, command.key))
+    document = document_of(record) if record is not None else None
+    if document is None or document.run != command.run:
+        raise Superseded
+    return document
+
+
+def _count(engine: Engine, document: Document, number: int) -> Document:
+    fence = (Is("run", document.run), Is("state", DocumentState.INDEXING.value))
+    counted = engine.records.write(Update(document.record_key, add={"done": frozenset({number})}, when=fence))
+    if isinstance(counted, Refused):
+        raise Superseded
+    return document_of(counted)
+
+
+def _no_fence(patch: pytest.MonkeyPatch) -> None:
+    """Publishing asks neither whose the document is, nor whether its row is open, nor how many are left."""
+    patch.setattr(settle, "Is", lambda path, value: Has(path))
+    patch.setattr(settle, "IsOneOf", lambda path, values: Has(path))
+
+
+def _counter_instead_of_set(patch: pytest.MonkeyPatch) -> None:
+    def embed_and_add_one(engine: Engine, command: EmbedChunks) -> None:
+        document = _held(engine, command)
+        if document.state is not DocumentState.INDEXING:
+            finish_job(engine, document.job)
+            return
+        embed._index(engine, document, command.batch)
+        document = _count(engine, document, len(_held(engine, command).done))
+        if len(document.done) >= document.batches:
+            publish.publish_document(engine, document, tries=0)
+
+    patch.setattr(worlds, "embed", embed_and_add_one)
+
+
+def _count_before_write(patch: pytest.MonkeyPatch) -> None:
+    def count_and_embed(engine: Engine, command: EmbedChunks) -> None:
+        document = _held(engine, command)
+        if document.state is not DocumentState.INDEXING:
+            finish_job(engine, document.job)
+            return
+        if command.batch not in document.done:
+            document = _count(engine, document, command.batch)
+            embed._index(engine, document, command.batch)
+        if len(document.done) >= document.batches:
+            publish._flip(engine, document)
+
+    patch.setattr(worlds, "embed", count_and_embed)
+
+
+def _no_count_check(patch: pytest.MonkeyPatch) -> None:
+    def flip(engine: Engine, document: Document, *, tries: int) -> None:
+        publish._flip(engine, document)
+
+    patch.setattr(embed, "publish_document", flip)
+
+
+def _no_grace(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(purge, "_past_grace", lambda engine, dead: dead)
+    real = purge.purge
+
+    def purge_once(engine: Engine, command: purge.PurgeDocument) -> None:
+        real(engine, command)
+        real(engine, command)
+
+    patch.setattr(worlds, "purge", purge_once)
+
+
+def _no_sweep(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(worlds, "sweep", lambda engine: Swept(0))
+
+
+def _random_event_id(patch: pytest.MonkeyPatch) -> None:
+    told: list[Event] = []
+
+    def tell_anew(engine: Engine, event: Event) -> None:
+        told.append(event)
+        engine.bus.publish([event.model_copy(update={"id": f"evt_{len(told)}"})])
+        engine.records.write(Update(keys.event(event.id), set={"told": "now"}, remove=("due_pk", "due_at")))
+
+    patch.setattr(finish, "tell", tell_anew)
+    patch.setattr("forebay.service.sweep.tell", tell_anew)
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A safeguard taken out, and the runs of which one must notice."""
+
+    name: str
+    patch: Patch
+    runs: Callable[[], Iterator[list[str]]]
+
+
+MUTANTS = (
+    Mutant("no fence", _no_fence, lambda: _switches("embed x delete")),
+    Mutant("counter instead of set", _counter_instead_of_set, lambda: _shuffles("long_document")),
+    Mutant("count before write", _count_before_write, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
+    Mutant("no count check", _no_count_check, lambda: iter([play(NAMED["long_document_late_index"]).wrong])),
+    Mutant("no grace", _no_grace, lambda: _switches("embed x delete and purge")),
+    Mutant("no sweep", _no_sweep, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
+    Mutant("event id anew", _random_event_id, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
+)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_safeguard_taken_out_is_noticed(mutant: Mutant, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutant.patch(monkeypatch)
+
+    assert any(mutant.runs()), f"nobody noticed: {mutant.name}"

@@ -1,0 +1,103 @@
+"""The same on the real adapters against moto: a sample of the faults, the budget of calls, the size of items."""
+
+import pytest
+
+from forebay.domain.records import Record, Value
+from tests.simulation.aws_world import AwsWorld, Cloud
+from tests.simulation.conftest import Effort
+from tests.simulation.runs import MakeWorld, faults_of, play
+from tests.simulation.scenarios import NAMED, ONE, Scenario, put_into_inbox, send, words
+from tests.simulation.tape import Mode, Tape
+from tests.simulation.test_crashes import assert_nothing_wrong
+from tests.simulation.world import World
+
+_ITEM_BYTES = 1_024
+_SAMPLED = ("ingest_one", "delete_indexing", "upload")
+_UNDISTURBED = ("ingest_several", "replace", "delete", "inbox_overwritten", "delete_collection")
+
+
+@pytest.fixture(scope="module")
+def make(aws: Cloud) -> MakeWorld:
+    return lambda tape, late_index: AwsWorld(tape, aws, late_index=late_index)
+
+
+@pytest.mark.parametrize("name", _UNDISTURBED)
+def test_undisturbed_scenario_ends_as_expected_on_the_real_adapters(name: str, make: MakeWorld) -> None:
+    assert_nothing_wrong([play(NAMED[name], make=make)])
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("name", _SAMPLED)
+def test_scenario_ends_as_expected_whichever_aws_call_fails(
+    name: str, mode: Mode, make: MakeWorld, effort: Effort
+) -> None:
+    every = list(faults_of(NAMED[name], mode, make=make))
+    stride = max(1, -(-len(every) // effort.aws_faults))
+
+    assert_nothing_wrong([play(NAMED[name], fault, make=make) for fault in every[len(mode) % stride :: stride]])
+
+
+def _inline(batches: int) -> Scenario:
+    def submit_one(world: World) -> None:
+        send(world, "", ("a", words("a", 64 * batches - 8)))
+
+    return Scenario(f"inline of {batches} batches", submit_one, lambda _: [])
+
+
+def _inbox(batches: int) -> Scenario:
+    def put_one(world: World) -> None:
+        put_into_inbox(world, "a.txt", words("a", 200 * batches // 8))
+
+    return Scenario(f"inbox of {batches} batches", put_one, lambda _: [])
+
+
+def _batches(world: World) -> int:
+    return sum(1 for name in world.data_objects() if name.startswith("runs/"))
+
+
+@pytest.mark.parametrize("kind", [_inline, _inbox], ids=["inline", "inbox"])
+@pytest.mark.parametrize("batches", [1, 3, 11])
+def test_a_document_costs_no_more_calls_than_its_batches_allow(kind: object, batches: int, make: MakeWorld) -> None:
+    scenario: Scenario = kind(batches)  # type: ignore[operator]
+    run = play(scenario, make=make)
+    assert_nothing_wrong([run])
+
+    calls, nb = len(run.world.tape.calls), _batches(run.world)
+
+    print(f"{scenario.name}: {calls} calls, {nb} batches")
+    assert calls <= 14 + 5 * nb + -(-nb // 10) - 1, run.world.tape.calls
+
+
+def test_items_that_are_written_often_fit_into_one_write_unit(make: MakeWorld) -> None:
+    named = Scenario("items", lambda world: send(world, "first", ("handbook of the river.pdf", ONE)), lambda _: [])
+    run = play(named, make=make)
+    assert_nothing_wrong([run])
+
+    sizes = {key.sk.partition("#")[0]: _size(record) for key, record in run.world.records().items()}
+
+    often = {kind: size for kind, size in sizes.items() if kind in ("D", "R", "META", "COUNT")}
+    assert set(often) == {"D", "R", "META", "COUNT"}
+    assert {kind: size for kind, size in often.items() if size > _ITEM_BYTES} == {}
+
+
+def _size(value: Value | Record) -> int:
+    """Bytes as DynamoDB counts them (developer guide, "Item sizes and formats")."""
+    if isinstance(value, str):
+        return len(value.encode())
+    if isinstance(value, bool):
+        return 1
+    if isinstance(value, int):
+        return 2 + len(str(value)) // 2
+    if isinstance(value, frozenset):
+        return 3 + sum(_size(member) for member in value)
+    return 3 + sum(len(name) + _size(member) + 1 for name, member in value.items())
+
+
+def test_a_tape_counts_every_call_once(make: MakeWorld) -> None:
+    tape = Tape()
+    world = make(tape, False)
+
+    world.engine.objects.put("sources/x", b"x")
+    world.engine.objects.get("sources/x")
+
+    assert tape.calls == ["s3.PutObject", "s3.GetObject"]
