@@ -24,7 +24,7 @@ def a_document_key(document_id: str = "guide") -> DocumentKey:
 
 
 def a_run(job: str = JOB, document_id: str = "guide") -> RunId:
-    return keys.run_for(JobId(job), a_document_key(document_id))
+    return keys.run_for(JobId(job), NOON, a_document_key(document_id))
 
 
 def a_document_request(

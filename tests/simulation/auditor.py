@@ -85,7 +85,7 @@ class Auditor:
         self._documents[key] = new
         yield from self._move(old, new)
         shown, showed = _visible_run(new), _visible_run(old)
-        if old is not None and new.run != old.run and showed != old.run:
+        if old is not None and old.run not in (new.run, showed):
             self._lost.add(old.run)
         if showed is not None and shown != showed:
             self._lost.add(showed)

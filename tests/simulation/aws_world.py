@@ -8,13 +8,13 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
@@ -127,7 +127,7 @@ class AwsWorld(World):
         taken = []
         for verb, queue in self._cloud.queues.items():
             for message in queue._messages:
-                delay = message.delayed_until - message.sent_timestamp if message.delayed_until else 0
+                delay = message.delayed_until - cast(float, message.sent_timestamp) if message.delayed_until else 0
                 taken.append((verb, message.body, round(delay / 1000)))
             queue._messages = []
         return taken

@@ -20,7 +20,7 @@ class Effort:
     aws_faults: int  # of a scenario and mode on moto, at most
 
 
-_QUICK = Effort(faults=16, seeds=6, schedules=24, aws_faults=6)
+_QUICK = Effort(faults=12, seeds=5, schedules=20, aws_faults=4)
 _FULL = Effort(faults=100_000, seeds=300, schedules=100_000, aws_faults=100_000)
 
 

@@ -6,19 +6,8 @@ from datetime import timedelta
 from forebay.domain.transitions import DocumentState
 from forebay.service.remove import remove_collection
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
-from tests.simulation.scenarios import (
-    LONG,
-    ONE,
-    TWO,
-    delete,
-    document,
-    is_gone,
-    put_into_inbox,
-    send,
-    shows,
-    upload,
-    words,
-)
+from tests.simulation.scenarios import LONG, ONE, TWO
+from tests.simulation.users import delete, document, is_gone, put_into_inbox, send, shows, upload, words
 from tests.simulation.world import COLLECTION, TENANT, TIMES, World
 
 

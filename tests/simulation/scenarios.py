@@ -8,31 +8,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from forebay.domain import keys
-from forebay.domain.document import DocumentId
-from forebay.domain.job import Job, job_of
 from forebay.domain.requests import (
-    Address,
     BadSource,
     DocumentRequest,
     ObjectSource,
-    RequestUpload,
-    SubmitJob,
     TextSource,
 )
-from forebay.domain.stored_document import Document, Options, document_of
 from forebay.domain.transitions import DocumentState, JobState
-from forebay.service.remove import remove_collection, remove_document
-from forebay.service.submit import submit
-from forebay.service.uploads import request_upload
+from forebay.service.remove import remove_collection
+from tests.simulation.users import (
+    delete,
+    ended,
+    failed_as,
+    is_gone,
+    job,
+    jobs,
+    put_into_inbox,
+    send,
+    send_documents,
+    shows,
+    upload,
+    words,
+)
 from tests.simulation.world import COLLECTION, TENANT, TIMES, World
-
-SMALL = Options(chunk_tokens=8, overlap_tokens=0)
-
-
-def words(seed: str, chunks: int = 1) -> str:
-    """A text that is cut into about so many chunks of 8 words."""
-    return " ".join(f"{seed}{number} lies in the basin of the river." for number in range(chunks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,88 +46,7 @@ class Scenario:
     repeats: bool = True  # may its messages come twice and out of order?
 
 
-# -- users -----------------------------------------------------------------------------------------------------------
-
-
-def send(world: World, name: str, *texts: tuple[str, str], options: Options = SMALL) -> None:
-    """Submit documents (id, text), with the idempotency key `name`."""
-    documents = tuple(DocumentRequest(id_, f"{id_}.txt", "", TextSource(text)) for id_, text in texts)
-    send_documents(world, name, documents, options)
-
-
-def send_documents(world: World, name: str, documents: tuple[DocumentRequest, ...], options: Options = SMALL) -> None:
-    """Submit any documents."""
-    request = SubmitJob(TENANT, COLLECTION, documents, options, idempotency_key=name, request_sha256=f"sha-{name}")
-    world.ask(lambda engine: submit(engine, request))
-
-
-def delete(world: World, id_: str) -> None:
-    """Delete a document by the API."""
-    world.ask(lambda engine: remove_document(engine, Address(TENANT, COLLECTION, id_)))
-
-
-def put_into_inbox(world: World, path: str, text: str) -> None:
-    """A user puts a file into the inbox; S3 tells."""
-    key = f"inbox/{TENANT}/{COLLECTION}/{path}"
-    world.user_puts(key, text.encode())
-    world.object_event(key)
-
-
-# -- what came of it -------------------------------------------------------------------------------------------------
-
-
-def document(world: World, id_: str) -> Document | None:
-    """The document by its id."""
-    key = keys.document_key(TENANT, COLLECTION, DocumentId(id_))
-    record = world.records().get(keys.document(TENANT, COLLECTION, key))
-    return document_of(record) if record is not None else None
-
-
-def jobs(world: World) -> list[Job]:
-    """All jobs, in the order of their making."""
-    found = [job_of(r) for k, r in world.records().items() if k.pk.startswith("JOB#") and k.sk == "META"]
-    return sorted(found, key=lambda job: job.created_at)
-
-
-def job(world: World, name: str) -> Job:
-    """The job of the idempotency key `name`."""
-    id_ = keys.job_id_for(TENANT, "native", name)
-    return job_of(world.records()[keys.job(id_)])
-
-
-def shows(world: World, id_: str, text: str, *, state: DocumentState = DocumentState.READY) -> list[str]:
-    """The document shows this text, whole, and nothing else is in the index for it."""
-    found = document(world, id_)
-    if found is None or found.visible is None:
-        return [f"{id_} shows nothing (it is {found.state if found else 'not there'})"]
-    of_document = [chunk for chunk in world.index._written.values() if chunk.key == found.key]
-    stored = " ".join(
-        c.chunk.text for c in sorted(of_document, key=lambda c: c.chunk.number) if c.run == found.visible.run
-    )
-    wrong = [] if stored.split() == text.split() else [f"{id_} shows other text: {stored[:60]!r}"]
-    return wrong + ([] if found.state is state else [f"{id_} is {found.state}, not {state}"])
-
-
-def is_gone(world: World, id_: str) -> list[str]:
-    """The document is a tombstone, or was never there."""
-    found = document(world, id_)
-    return [] if found is None or found.state is DocumentState.DELETED else [f"{id_} is {found.state}"]
-
-
-def ended(found: Job, state: JobState) -> list[str]:
-    """The job ended so."""
-    return [] if found.state is state else [f"{found.id} is {found.state}, not {state}"]
-
-
-def failed_as(world: World, id_: str, code: str) -> list[str]:
-    """The document failed with this code."""
-    found = document(world, id_)
-    if found is None or found.state is not DocumentState.FAILED:
-        return [f"{id_} is {found.state if found else 'not there'}, not failed"]
-    return [] if found.error_code == code else [f"{id_} failed as {found.error_code}, not {code}"]
-
-
-# -- scenarios -------------------------------------------------------------------------------------------------------
+# -- scenarios -----------------------------------------------------------------------------------------------------
 
 ONE = words("one", 2)
 TWO = words("two", 3)
@@ -301,13 +218,6 @@ def _inbox_after_api_delete(world: World) -> None:
 
 def _inbox_gone(world: World) -> list[str]:
     return is_gone(world, "a.txt")
-
-
-def upload(world: World) -> str:
-    """A client asks for a form; the key it is for, empty when there was no answer."""
-    request = RequestUpload(TENANT, COLLECTION, "a.txt", 1_000, document_id="a", options=SMALL)
-    made = world.ask(lambda engine: request_upload(engine, request))
-    return keys.upload_object(TENANT, made.upload_id) if made is not None else ""
 
 
 def _upload_never_comes(world: World) -> None:

@@ -1,18 +1,21 @@
 """The same on the real adapters against moto: a sample of the faults, the budget of calls, the size of items."""
 
+from collections.abc import Callable
+
 import pytest
 
 from forebay.domain.records import Record, Value
 from tests.simulation.aws_world import AwsWorld, Cloud
 from tests.simulation.conftest import Effort
 from tests.simulation.runs import MakeWorld, faults_of, play
-from tests.simulation.scenarios import NAMED, ONE, Scenario, put_into_inbox, send, words
+from tests.simulation.scenarios import NAMED, ONE, Scenario
 from tests.simulation.tape import Mode, Tape
 from tests.simulation.test_crashes import assert_nothing_wrong
+from tests.simulation.users import put_into_inbox, send, words
 from tests.simulation.world import World
 
 _ITEM_BYTES = 1_024
-_SAMPLED = ("ingest_one", "delete_indexing", "upload")
+_SAMPLED = ("ingest_one", "delete_queued", "upload")
 _UNDISTURBED = ("ingest_several", "replace", "delete", "inbox_overwritten", "delete_collection")
 
 
@@ -39,33 +42,32 @@ def test_scenario_ends_as_expected_whichever_aws_call_fails(
 
 def _inline(batches: int) -> Scenario:
     def submit_one(world: World) -> None:
-        send(world, "", ("a", words("a", 64 * batches - 8)))
+        send(world, None, ("a", words("a", 64 * batches - 8)))
 
-    return Scenario(f"inline of {batches} batches", submit_one, lambda _: [])
+    return Scenario(f"inline, {batches} batches", submit_one, lambda _: [])
 
 
 def _inbox(batches: int) -> Scenario:
     def put_one(world: World) -> None:
-        put_into_inbox(world, "a.txt", words("a", 200 * batches // 8))
+        put_into_inbox(world, "a.txt", words("a", 1_500 * batches - 100))
 
-    return Scenario(f"inbox of {batches} batches", put_one, lambda _: [])
-
-
-def _batches(world: World) -> int:
-    return sum(1 for name in world.data_objects() if name.startswith("runs/"))
+    return Scenario(f"inbox, {batches} batches", put_one, lambda _: [])
 
 
-@pytest.mark.parametrize("kind", [_inline, _inbox], ids=["inline", "inbox"])
+# Calls besides those of the batches. The design's 13 know neither the source that submit puts aside nor the looks at
+# the object before and after it is accepted (and the document's record between them).
+@pytest.mark.parametrize(("kind", "fixed"), [(_inline, 14), (_inbox, 16)], ids=["inline", "inbox"])
 @pytest.mark.parametrize("batches", [1, 3, 11])
-def test_a_document_costs_no_more_calls_than_its_batches_allow(kind: object, batches: int, make: MakeWorld) -> None:
-    scenario: Scenario = kind(batches)  # type: ignore[operator]
-    run = play(scenario, make=make)
+def test_document_costs_the_calls_that_are_budgeted(
+    kind: Callable[[int], Scenario], fixed: int, batches: int, make: MakeWorld
+) -> None:
+    run = play(kind(batches), make=make)
     assert_nothing_wrong([run])
 
-    calls, nb = len(run.world.tape.calls), _batches(run.world)
+    wrote = sum(1 for name in run.world.data_objects() if name.startswith("runs/"))
 
-    print(f"{scenario.name}: {calls} calls, {nb} batches")
-    assert calls <= 14 + 5 * nb + -(-nb // 10) - 1, run.world.tape.calls
+    assert wrote == batches
+    assert len(run.world.tape.calls) <= fixed + 5 * batches + -(-batches // 10), run.world.tape.calls
 
 
 def test_items_that_are_written_often_fit_into_one_write_unit(make: MakeWorld) -> None:

@@ -10,7 +10,7 @@ import json
 import logging
 import random
 from collections import Counter as Tally
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -31,7 +31,7 @@ from forebay.domain.errors import CallerError, TransientError
 from forebay.domain.events import Event
 from forebay.domain.records import Key, Record, text
 from forebay.domain.times import instant, stamp
-from forebay.entrypoints import worker
+from forebay.entrypoints import schedule, worker
 from forebay.entrypoints.schedule import schedule_handler
 from forebay.entrypoints.worker import Handler, commands, dead_letters, object_events, queue_handler
 from forebay.service.bury import bury
@@ -216,12 +216,17 @@ class World:
             "body": message.body,
             "attributes": {"ApproximateReceiveCount": str(message.receives)},
         }
-        logger = worker.log
+        with self._listening(worker.log):
+            try:
+                return not self._handlers[message.verb]({"Records": [record]}, _Invocation())["batchItemFailures"]
+            except Crash:
+                return False
+
+    @contextlib.contextmanager
+    def _listening(self, logger: logging.Logger) -> Iterator[None]:
         logger.addHandler(self.bugs)
         try:
-            return not self._handlers[message.verb]({"Records": [record]}, _Invocation())["batchItemFailures"]
-        except Crash:
-            return False
+            yield
         finally:
             logger.removeHandler(self.bugs)
 
@@ -274,7 +279,7 @@ class World:
 
     def sweep(self) -> None:
         """One tick of the schedule; a failure is the next tick's to mend."""
-        with contextlib.suppress(Crash, TransientError):
+        with contextlib.suppress(Crash, TransientError), self._listening(schedule.log):
             self._sweep({}, None)
         self.clock.move(0.001)
         self.collect()

@@ -1,5 +1,6 @@
 """The bus on EventBridge: ten entries a request, each looked at in the answer."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
 _BATCH_MOST: Final = 10
+
+
+_log = logging.getLogger(__name__)
 
 
 class EventBridgeBus:
@@ -42,3 +46,12 @@ class EventBridgeBus:
                 raise TransientError(f"the bus failed: {reason(error)}") from error
             if answer["FailedEntryCount"]:
                 raise TransientError(f"the bus refused {answer['FailedEntryCount']} events")
+
+    def offer(self, events: Sequence[Event]) -> bool:
+        """See EventBus."""
+        try:
+            self.publish(events)
+        except TransientError as error:
+            _log.warning("events not published; sweep will", extra={"events": len(events), "cause": error.message})
+            return False
+        return True

@@ -326,6 +326,14 @@ class MemoryBus:
         self.published.extend(events)
         self._on_call("after", "bus.publish")
 
+    def offer(self, events: Sequence[Event]) -> bool:
+        """See EventBus."""
+        try:
+            self.publish(events)
+        except TransientError:
+            return False
+        return True
+
 
 @dataclass
 class PlainTextExtractor:

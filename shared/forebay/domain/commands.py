@@ -62,6 +62,7 @@ class PurgeDocument(_OfDocument):
 
     queue: ClassVar[str] = "control"
     type: Literal["PurgeDocument"] = "PurgeDocument"
+    tries: int = Field(default=0, ge=0)  # how often the index still showed something
 
 
 Command = ExtractDocument | EmbedChunks | PublishDocument | ExpandJob | PurgeDocument

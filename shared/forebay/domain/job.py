@@ -148,6 +148,7 @@ class Row:
     name: str = ""
     declared_type: str = ""
     source: ObjectRef | None = None
+    origin: str = ""  # object key of content that is the run's own, and goes with it
     options: Options = field(default_factory=Options)
     metadata: str = "{}"  # JSON; empty when it is too large and stands in the object store
     media_type: str = ""
@@ -180,6 +181,7 @@ def row_of(record: Record) -> Row:
         name=text(record, "name"),
         declared_type=text(record, "declared"),
         source=source_of(record),
+        origin=text(record, "origin"),
         options=options_of(record),
         metadata=text(record, "metadata"),
         media_type=text(record, "type"),

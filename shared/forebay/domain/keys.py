@@ -48,9 +48,10 @@ def job_id_for(tenant: TenantId, *idempotency: str) -> JobId:
     return JobId(_name("job_", tenant, *idempotency))
 
 
-def run_for(job: JobId, key: DocumentKey) -> RunId:
-    """The run by which `job` takes `key`: the same however often the request is repeated."""
-    return RunId(_name("run_", job, key))
+def run_for(job: JobId, created_at: str, key: DocumentKey) -> RunId:
+    """The run by which the job made at `created_at` takes `key`: the same however often the job's work is repeated,
+    another one when the job's id comes back after the job has expired."""
+    return RunId(_name("run_", job, created_at, key))
 
 
 def event_id(job: JobId, event_type: str) -> str:

@@ -192,3 +192,8 @@ class EventBus(Protocol):
     def publish(self, events: Sequence[Event]) -> None:
         """Put each event on the bus; raises TransientError unless every entry was accepted."""
         ...
+
+    def offer(self, events: Sequence[Event]) -> bool:
+        """Publish if it can be done now; False when the bus did not take all. Never raises for an unreachable bus:
+        whatever is offered is recorded as due already, and sweep publishes it again."""
+        ...

@@ -58,7 +58,9 @@ class Document:
     job: JobId
     shard: int  # of the job
     solo: bool = False  # the only document of its job: the job's counts are known without reading them
+    accepted_at: str = ""  # when the run got the document
     source: ObjectRef | None = None
+    origin: str = ""  # object key of content that is the run's own, and goes with it
     name: str = ""
     declared_type: str = ""
     media_type: str = ""
@@ -93,12 +95,6 @@ class Document:
     def row_key(self) -> Key:
         """Its row in the job it belongs to now."""
         return keys.row(self.job, self.shard, self.key)
-
-    @property
-    def origin(self) -> str:
-        """Object key of the current run's own content: inline or uploaded; "" where the content is not ours."""
-        ours = self.source is not None and self.source.key.startswith(("sources/", "uploads/"))
-        return self.source.key if ours and self.source is not None else ""
 
     @property
     def gone(self) -> bool:
@@ -201,7 +197,9 @@ def document_of(record: Record) -> Document:
         job=JobId(text(record, "job")),
         shard=number(record, "shard"),
         solo=bool(record.get("solo")),
+        accepted_at=text(record, "accepted"),
         source=source_of(record),
+        origin=text(record, "origin"),
         name=text(record, "name"),
         declared_type=text(record, "declared"),
         media_type=text(record, "type"),

@@ -5,7 +5,7 @@ from typing import Final
 
 from forebay.dialects.dialect import Function
 from forebay.domain import keys
-from forebay.domain.document import Collection, TenantId
+from forebay.domain.document import Collection, RunId, TenantId
 from forebay.domain.errors import DocumentError, TransientError
 from forebay.service.engine import Engine
 
@@ -18,7 +18,7 @@ def _records(engine: Engine) -> bool:
 
 
 def _objects(engine: Engine) -> bool:
-    engine.objects.get("health")
+    engine.objects.get(keys.source_object(RunId("health")))
     return True
 
 

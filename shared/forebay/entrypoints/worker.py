@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from forebay.domain.commands import COMMANDS, Command, RunCommand
 from forebay.domain.errors import DocumentError, Superseded, TransientError
+from forebay.service.bury import DeadLetter
 from forebay.service.engine import Engine
 from forebay.service.fail import fail
 
@@ -110,10 +111,22 @@ def object_events(act: Callable[[Engine, str], None]) -> Work:
     return work
 
 
-def dead_letters(act: Callable[[Engine, Command | None, str, str], None]) -> Work:
+def dead_letters(act: Callable[[Engine, DeadLetter], None]) -> Work:
     """Work that takes any queue's dead letters."""
 
     def work(engine: Engine, record: Mapping[str, Any]) -> None:
-        act(engine, read_command(record["body"]), record["body"], record["messageId"])
+        body = record["body"]
+        key = read_object_key(body, engine.objects.uploads_bucket)
+        act(engine, DeadLetter(record["messageId"], body, read_command(body), key))
 
     return work
+
+
+def read_object_key(body: str, bucket: str) -> str:
+    """The key of the object in this bucket that an EventBridge S3 event is about, "" when it is none."""
+    try:
+        detail = json.loads(body)["detail"]
+        key = detail["object"]["key"] if detail["bucket"]["name"] == bucket else ""
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return key if isinstance(key, str) else ""

@@ -1,38 +1,66 @@
 """Dead letters: what was tried too often ends, with a reason, and its body is kept for whoever looks into it."""
 
 import logging
+from dataclasses import dataclass
 
 from forebay.domain import keys
-from forebay.domain.commands import Command, EmbedChunks, ExpandJob, ExtractDocument, PublishDocument
-from forebay.domain.errors import CATALOGUE, DocumentError
+from forebay.domain.commands import Command, EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, RunCommand
+from forebay.domain.errors import DocumentError
 from forebay.domain.job import job_of
-from forebay.domain.transitions import JobState
+from forebay.domain.stored_document import Document
+from forebay.domain.transitions import DocumentState
 from forebay.service.engine import Engine
+from forebay.service.expand import give_up
 from forebay.service.fail import fail
-from forebay.service.finish import end
+from forebay.service.fence import held_document
+from forebay.service.intake import intake
 
 log = logging.getLogger(__name__)
 
 
-def bury(engine: Engine, command: Command | None, body: str, message_id: str) -> None:
-    """Keep the body; end what the command was for. `command` is None when nobody can read it. Idempotent.
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that was received too often."""
 
-    Raises Superseded, TransientError. A dead PurgeDocument is only kept: sweep repeats it when it is due.
+    id: str
+    body: str
+    command: Command | None = None  # what it says, if it is a command
+    object_key: str = ""  # what it is about, if it is an object's event
+
+
+def bury(engine: Engine, letter: DeadLetter) -> None:
+    """Keep the body; end what the command was for, if that still waits for it. Idempotent.
+
+    An object's event is a hint and never poison: the object is looked at once more. A PurgeDocument is only kept:
+    sweep repeats it when it is due. Raises Superseded, TransientError.
     """
-    engine.objects.put(f"buried/{message_id}.json", body.encode())
-    log.error("message buried", extra={"message_id": message_id, "command": type(command).__name__})
-    match command:
-        case ExtractDocument() | EmbedChunks() | PublishDocument():
-            error = DocumentError("poison", f"{command.type} failed every time it was tried")
-            fail(engine, command, error)
-        case ExpandJob():
-            _end_job(engine, command)
+    engine.objects.put(f"buried/{letter.id}.json", letter.body.encode())
+    log.error("message buried", extra={"message_id": letter.id, "command": type(letter.command).__name__})
+    match letter.command:
+        case ExtractDocument() | EmbedChunks() | PublishDocument() as work:
+            if _still_waits(held_document(engine, work), work):
+                fail(engine, work, DocumentError("poison", f"{work.type} failed every time it was tried"))
+        case ExpandJob() as command:
+            _give_up(engine, command)
+        case None if letter.object_key:
+            intake(engine, letter.object_key)
         case _:
             return
 
 
-def _end_job(engine: Engine, command: ExpandJob) -> None:
+def _still_waits(document: Document, work: RunCommand) -> bool:
+    """Has nobody else done it? A copy of the message may have been served."""
+    match work:
+        case ExtractDocument():
+            return document.state in (DocumentState.QUEUED, DocumentState.EXTRACTING)
+        case EmbedChunks():
+            return document.state is DocumentState.INDEXING and work.batch not in document.done
+        case PublishDocument():
+            return document.state is DocumentState.INDEXING and len(document.done) >= document.batches
+
+
+def _give_up(engine: Engine, command: ExpandJob) -> None:
     record = engine.records.get(keys.job(command.job))
-    if record is None or job_of(record).ended:
-        return
-    end(engine, job_of(record), JobState.FAILED, "poison", CATALOGUE["poison"].title)
+    job = job_of(record) if record is not None else None
+    if job is not None and job.expanding and not job.ended:
+        give_up(engine, job)

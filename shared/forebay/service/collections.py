@@ -11,6 +11,7 @@ from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import CallerError, TransientError
 from forebay.domain.records import Record, Refused, Update, number, text
 from forebay.domain.requests import Window
+from forebay.domain.stored_document import Options
 from forebay.domain.times import stamp
 from forebay.service.engine import Engine
 from forebay.service.walk import walk
@@ -47,6 +48,17 @@ def collection_options(engine: Engine, tenant: TenantId, name: Collection) -> Ma
     record = engine.records.get(keys.collection(tenant, name))
     options: Mapping[str, JsonValue] = json.loads(text(record, "options") or "{}") if record is not None else {}
     return options
+
+
+def default_options(engine: Engine, tenant: TenantId, name: Collection) -> Options:
+    """How documents of the collection are ingested where nobody says otherwise."""
+    stored = collection_options(engine, tenant, name)
+    usual = Options()
+    chunk = stored.get("chunk_tokens", usual.chunk_tokens)
+    overlap = stored.get("overlap_tokens", usual.overlap_tokens)
+    if not isinstance(chunk, int) or not isinstance(overlap, int):
+        return usual
+    return Options(chunk, min(overlap, chunk // 2), stored.get("on_unchanged") == "reprocess")
 
 
 def put_collection(

@@ -13,15 +13,22 @@ def write_cursor(shard: int, after: str) -> str:
     return base64.urlsafe_b64encode(json.dumps([shard, after]).encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: str | None, shards: int) -> tuple[int, str]:
-    """The shard and sort key in the caller's text; the beginning for None. Raises CallerError invalid_request."""
+def read_cursor(cursor: str | None, shards: int, prefix: str = "") -> tuple[int, str]:
+    """The shard and sort key in the caller's text; the beginning for None.
+
+    Raises CallerError invalid_request for anything that a list of such shards and sort keys never gave out.
+    """
     if cursor is None:
         return 0, ""
     try:
         shard, after = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, TypeError) as error:
         raise _bad() from error
-    if type(shard) is not int or not isinstance(after, str) or not 0 <= shard < shards or len(after) > 1_000:
+    if (
+        type(shard) is not int or not isinstance(after, str) or not 0 <= shard < shards or len(after) > 1_000
+    ):  # sort keys are shorter
+        raise _bad()
+    if after and not after.startswith(prefix):
         raise _bad()
     return shard, after
 

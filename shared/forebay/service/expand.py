@@ -1,22 +1,24 @@
 """ExpandJob: accept the documents of a large job, some at a time; resumable, because what has a row is passed over."""
 
 import logging
+from dataclasses import replace
 
 from forebay.domain import keys
 from forebay.domain.commands import ExpandJob
 from forebay.domain.document import Collection
-from forebay.domain.errors import Superseded, TransientError
+from forebay.domain.errors import CATALOGUE, Superseded, TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of, job_of
 from forebay.domain.records import Absent, Has, Put, Refused, Update, Write
 from forebay.domain.requests import DocumentRequest, SubmitJob
-from forebay.domain.transitions import RowState
+from forebay.domain.times import stamp
+from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
-from forebay.service.finish import finish
-from forebay.service.remove import expand_removal
+from forebay.service.finish import end, finish
+from forebay.service.remove import MARGIN_SECONDS, expand_removal
 from forebay.service.settle import ShardEnd, shard_writes
-from forebay.service.sources import document_id, row_for
+from forebay.service.sources import document_id, row_for, unlocated_row
 from forebay.service.submit import extract_command, unpacked
-from forebay.service.take_over import TakeOver, TooManyWrites, row_record, take_over
+from forebay.service.take_over import Overtaken, TakeOver, TooManyWrites, failed_row_record, take_over
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +34,38 @@ def expand(engine: Engine, command: ExpandJob) -> None:
     if job.kind is JobKind.DELETE:
         expand_removal(engine, job)
         return
-    packed = engine.objects.get(f"{keys.request_object(job.id)}/{job.request_sha256}")
-    if packed is None:
+    request = _request(engine, job)
+    if request is None:
         raise TransientError("the request of the job is not in the object store")
-    request = unpacked(job, packed)
     waiting = _without_row(engine, job, request)
     for start in range(0, len(waiting), _SLICE):
+        if engine.remaining_seconds() < MARGIN_SECONDS:
+            engine.queues.offer([command])
+            return
         _accept(engine, job, request, waiting[start : start + _SLICE])
+    _expanded(engine, job)
+
+
+def give_up(engine: Engine, job: Job) -> None:
+    """The expansion failed every time it was tried: what it has not accepted ends as poison, and so the job ends."""
+    request = _request(engine, job) if job.kind is not JobKind.DELETE else None
+    if request is None:
+        end(engine, job, JobState.FAILED, "poison", CATALOGUE["poison"].title)
+        return
+    for document in _without_row(engine, job, request):
+        row = unlocated_row(request, document, job)
+        _end_at_once(engine, job, _ended(engine, row, RowState.FAILED, "poison", CATALOGUE["poison"].title))
+    _expanded(engine, job)
+
+
+def _request(engine: Engine, job: Job) -> SubmitJob | None:
+    packed = engine.objects.get(f"{keys.request_object(job.id)}/{job.request_sha256}")
+    return unpacked(job, packed) if packed is not None else None
+
+
+def _expanded(engine: Engine, job: Job) -> None:
     engine.records.write(Update(job.record_key, remove=("expanding",), when=(Has("expanding"),)))
+    engine.objects.delete_prefix(f"{keys.request_object(job.id)}/")
     finish(engine, job.id)
 
 
@@ -53,10 +79,10 @@ def _without_row(engine: Engine, job: Job, request: SubmitJob) -> list[DocumentR
 
 
 def _accept(engine: Engine, job: Job, request: SubmitJob, documents: list[DocumentRequest]) -> None:
-    rows = [row_for(engine, request, document, job.id, job.shards) for document in documents]
+    rows = [row_for(engine, request, document, job) for document in documents]
     for row in rows:
         if row.state is RowState.FAILED:
-            _refuse(engine, job, row)
+            _end_at_once(engine, job, row)
     good = [row for row in rows if row.state is RowState.OPEN]
     _take(engine, job, good)
 
@@ -65,6 +91,13 @@ def _take(engine: Engine, job: Job, rows: list[Row]) -> None:
     if not rows:
         return
     refused = take_over(engine, TakeOver(job, rows))
+    if isinstance(refused, Overtaken):
+        for row in rows:
+            if row.key in refused.keys:
+                message = "A newer request was served before this one came to the document."
+                _end_at_once(engine, job, _ended(engine, row, RowState.CANCELED, "superseded", message))
+        _take(engine, job, [row for row in rows if row.key not in refused.keys])
+        return
     if isinstance(refused, TooManyWrites) or (isinstance(refused, Refused) and len(rows) > 1):
         for row in rows:  # too many, or another expander took some of them: one by one
             _take(engine, job, [row])
@@ -73,14 +106,21 @@ def _take(engine: Engine, job: Job, rows: list[Row]) -> None:
         engine.queues.offer([extract_command(job, row) for row in rows])
 
 
-def _refuse(engine: Engine, job: Job, row: Row) -> None:
-    """A document that cannot be valid ends at once: its row and the shard's counter, once."""
+def _ended(engine: Engine, row: Row, state: RowState, code: str, message: str) -> Row:
+    now = stamp(engine.now())
+    return replace(row, state=state, error_code=code, error_message=message, metadata="{}", finished_at=now)
+
+
+def _end_at_once(engine: Engine, job: Job, row: Row) -> None:
+    """A row that ends before it begins: the row and the shard's counter, once."""
+    counts = Counts(canceled=1) if row.state is RowState.CANCELED else Counts(failed=1)
     for _ in range(6):
         record = engine.records.get(keys.counter(job.id, row.shard))
         if record is None:
             raise Superseded("the job has expired")
-        end = ShardEnd(job.id, row.shard, 1, Counts(failed=1), counter_of(record), "")
-        writes: list[Write] = [Put(row.record_key, row_record(row), when=(Absent(),)), *shard_writes(engine, end)]
+        end = ShardEnd(job.id, row.shard, 1, counts, counter_of(record), "")
+        ended = Put(row.record_key, failed_row_record(engine, row), when=(Absent(),))
+        writes: list[Write] = [ended, *shard_writes(engine, end)]
         refused = engine.records.transact(writes)
         if refused is None or 0 in refused.failed:
             return

@@ -138,7 +138,12 @@ def _end_unchanged(engine: Engine, document: Document) -> None:
         engine,
         known,
         outcome,
-        Update(document.record_key, set={**change, **later}, remove=() if later else ("due_pk", "due_at")),
+        Update(
+            document.record_key,
+            set={**change, **later},
+            remove=() if later else ("due_pk", "due_at"),
+            when=(Is("state", document.state.value),),
+        ),
     )
 
 

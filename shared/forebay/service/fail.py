@@ -5,7 +5,7 @@ import logging
 from forebay.domain.commands import RunCommand
 from forebay.domain.errors import ForebayError
 from forebay.domain.job import Counts
-from forebay.domain.records import Update
+from forebay.domain.records import Is, Update
 from forebay.domain.stored_document import DeadRun, dead_value
 from forebay.domain.times import stamp
 from forebay.domain.transitions import WORKING, DocumentState, RowState
@@ -36,6 +36,7 @@ def fail(engine: Engine, work: RunCommand, error: ForebayError) -> None:
             f"dead.{document.run}": dead_value(DeadRun(document.chunks, now)),
             **due_after_grace(engine, document.key),
         },
+        when=(Is("state", document.state.value),),
     )
     outcome = Outcome(DocumentState.FAILED, RowState.FAILED, Counts(failed=1), error.code, error.message)
     settle(engine, document, outcome, change)

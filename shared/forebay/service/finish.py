@@ -10,7 +10,7 @@ from forebay.domain import keys
 from forebay.domain.document import JobId
 from forebay.domain.events import JOB_EVENT_PREFIX, Event
 from forebay.domain.job import Job, job_of
-from forebay.domain.records import Absent, IsOneOf, Lacks, Put, Record, Update, text
+from forebay.domain.records import Absent, Has, IsOneOf, Lacks, Put, Record, Update, text
 from forebay.domain.times import stamp
 from forebay.domain.transitions import OPEN_JOBS, JobState, finished
 from forebay.service.engine import Engine
@@ -51,13 +51,19 @@ def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_m
     )
     if refused is None:
         log.info("job ended", extra={"job_id": job.id, "state": state.value, **job.counts.as_mapping()})
-        tell(engine, event)
+        if engine.bus.offer([event]):
+            _mark_told(engine, event)
 
 
 def tell(engine: Engine, event: Event) -> None:
     """Publish the event, then mark it told; dying between the two tells it again under the same id."""
     engine.bus.publish([event])
-    engine.records.write(Update(keys.event(event.id), set={"told": stamp(engine.now())}, remove=("due_pk", "due_at")))
+    _mark_told(engine, event)
+
+
+def _mark_told(engine: Engine, event: Event) -> None:
+    told = {"told": stamp(engine.now())}
+    engine.records.write(Update(keys.event(event.id), set=told, remove=("due_pk", "due_at"), when=(Has("body"),)))
 
 
 def event_of(record: Record) -> Event:

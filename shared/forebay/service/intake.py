@@ -7,13 +7,14 @@ import logging
 import re
 
 from forebay.domain import keys
-from forebay.domain.document import Collection, DocumentId, ObjectRef, RunId, TenantId
+from forebay.domain.document import Collection, DocumentId, ObjectRef, TenantId
 from forebay.domain.job import Job, JobKind, Row, metadata_text
 from forebay.domain.records import Absent, Put, Write
 from forebay.domain.requests import Address
 from forebay.domain.stored_document import document_of
 from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
+from forebay.service.collections import default_options
 from forebay.service.engine import Engine
 from forebay.service.remove import remove_document
 from forebay.service.submit import extract_command, job_record
@@ -92,11 +93,12 @@ def _accept(engine: Engine, tenant: TenantId, collection: Collection, id_: Docum
         shard=0,
         key=key,
         document_id=id_,
-        run=RunId(keys.run_for(job_id, key)),
+        run=keys.run_for(job_id, job.created_at, key),
         state=RowState.OPEN,
         collection=collection,
         name=id_.rpartition("/")[2],
         source=found,
+        options=default_options(engine, tenant, collection),
         metadata=metadata_text(dict(found.metadata)),
         size_bytes=found.size_bytes,
     )

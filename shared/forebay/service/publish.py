@@ -5,7 +5,7 @@ import logging
 from forebay.domain.commands import PublishDocument
 from forebay.domain.errors import Superseded
 from forebay.domain.job import Counts
-from forebay.domain.records import Update, Value
+from forebay.domain.records import Is, Update, Value
 from forebay.domain.stored_document import DeadRun, Document, Visible, dead_value, visible_value
 from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, RowState
@@ -17,6 +17,9 @@ from forebay.service.settle import Outcome, settle
 from forebay.service.take_over import visibility_writes
 
 log = logging.getLogger(__name__)
+
+# What `visible` and the row have from now on: without it a record at rest fits into one write unit of 1 KB.
+_MOVED = ("done", "attempt", "sha256", "fingerprint", "origin", "started")
 
 _TRIES = 6  # then sweep takes over: a function that keeps sending itself messages is stopped by Lambda after 16
 
@@ -57,7 +60,9 @@ def _flip(engine: Engine, document: Document) -> None:
         "updated": now,
     }
     if old is not None:
-        change[f"dead.{old.run}"] = dead_value(DeadRun(old.chunks, now, old.origin))
+        change[f"dead.{old.run}"] = dead_value(
+            DeadRun(old.chunks, now, "" if old.origin == document.origin else old.origin)
+        )
     leaves_garbage = old is not None or bool(document.dead)
     if leaves_garbage:
         change |= due_after_grace(engine, document.key)
@@ -72,7 +77,12 @@ def _flip(engine: Engine, document: Document) -> None:
         engine,
         document,
         Outcome(DocumentState.READY, RowState.READY, counts),
-        Update(document.record_key, set=change, remove=("done", *(() if leaves_garbage else ("due_pk", "due_at")))),
+        Update(
+            document.record_key,
+            set=change,
+            remove=(*_MOVED, *(() if leaves_garbage else ("due_pk", "due_at"))),
+            when=(Is("state", document.state.value),),
+        ),
         visibility_writes([(document, 0 if old else 1, document.chunks - (old.chunks if old else 0))]),
     )
 

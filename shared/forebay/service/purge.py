@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from forebay.domain import keys
 from forebay.domain.commands import PurgeDocument
-from forebay.domain.document import RunId
+from forebay.domain.document import RunId, TenantId
 from forebay.domain.job import Counts
 from forebay.domain.records import Is, Refused, Update
 from forebay.domain.stored_document import DeadRun, Document, document_of
@@ -19,12 +19,12 @@ from forebay.domain.transitions import WORKING, DocumentState, RowState
 from forebay.service.due import due_after_grace
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
-from forebay.service.remove import purge_command
+from forebay.service.remove import TOMBSTONE_KEPT, purge_command
 from forebay.service.settle import Outcome, settle
 
 log = logging.getLogger(__name__)
 
-_TOMBSTONE_KEPT = timedelta(days=15)  # longer than any queue keeps a message
+_TRIES = 6  # then sweep takes over, as in publish
 
 
 def purge(engine: Engine, command: PurgeDocument) -> None:
@@ -34,20 +34,22 @@ def purge(engine: Engine, command: PurgeDocument) -> None:
         return
     document = document_of(record)
     if document.state is DocumentState.DELETING and not document.purged:
-        _first_purge(engine, document)
+        _first_purge(engine, document, command.tries)
         return
     if document.state is DocumentState.DELETING:
         finish(engine, document.job)
     old = _past_grace(engine, document.dead)
-    _remove(engine, old)
+    _remove(engine, document.tenant, old)
     _forget(engine, document, old)
 
 
-def _first_purge(engine: Engine, document: Document) -> None:
+def _first_purge(engine: Engine, document: Document, tries: int) -> None:
     """Empty the index of every dead run, see that it is empty, and let the deletion's job end."""
-    _remove(engine, document.dead)
+    _remove(engine, document.tenant, document.dead)
     if any(engine.index.count(run) for run in document.dead):
-        engine.queues.offer([purge_command(document)], delay_seconds=engine.policy.times.publish_retry)
+        if tries < _TRIES:
+            delay = min(60, engine.policy.times.publish_retry * 2**tries)
+            engine.queues.offer([purge_command(document, tries + 1)], delay_seconds=delay)
         return
     outcome = Outcome(DocumentState.DELETING, RowState.READY, Counts(ready=1, deleted=document.chunks))
     change = Update(
@@ -62,14 +64,14 @@ def _past_grace(engine: Engine, dead: Mapping[RunId, DeadRun]) -> Mapping[RunId,
     return {run: left for run, left in dead.items() if instant(left.since) + grace <= engine.now()}
 
 
-def _remove(engine: Engine, dead: Mapping[RunId, DeadRun]) -> None:
+def _remove(engine: Engine, tenant: TenantId, dead: Mapping[RunId, DeadRun]) -> None:
     for run, left in dead.items():
         if left.chunks:
             engine.index.remove(run, left.chunks)
         engine.objects.delete_prefix(keys.run_objects(run))
-        if left.origin.startswith("sources/"):
+        if left.origin:
             engine.objects.delete_prefix(keys.source_object(run))
-        elif left.origin:
+        if left.origin.startswith(keys.upload_object(tenant, "")):
             engine.objects.delete_upload(left.origin)
 
 
@@ -83,7 +85,7 @@ def _forget(engine: Engine, document: Document, removed: Mapping[RunId, DeadRun]
             set={
                 "state": DocumentState.DELETED.value,
                 "updated": stamp(engine.now()),
-                "ttl": int((engine.now() + _TOMBSTONE_KEPT).timestamp()),
+                "ttl": int((engine.now() + TOMBSTONE_KEPT).timestamp()),
             },
             remove=(*changes.remove, "due_pk", "due_at"),
         )

@@ -74,6 +74,8 @@ def document_content(
     pages: list[PageText] = []
     size = 0
     for batch in _batches(engine, visible):
+        if page_last is not None and batch.pages and batch.pages[0].number > page_last:
+            break
         for page in batch.pages:
             if (page_first or 1) <= page.number <= (page_last or page.number):
                 pages.append(PageText(page.number, page.text))

@@ -5,10 +5,10 @@ import json
 from dataclasses import dataclass, replace
 
 from forebay.domain import keys
-from forebay.domain.document import DocumentId, JobId, ObjectRef
+from forebay.domain.document import DocumentId, DocumentKey, ObjectRef
 from forebay.domain.errors import DocumentError
-from forebay.domain.job import Row, metadata_text
-from forebay.domain.records import text
+from forebay.domain.job import Job, Row, metadata_text
+from forebay.domain.records import Lacks, Refused, Update, text
 from forebay.domain.requests import (
     BadSource,
     BytesSource,
@@ -31,8 +31,9 @@ class Located:
     """Where a document's content is, and what the place says of it."""
 
     ref: ObjectRef
-    name: str
-    media_type: str
+    name: str = ""
+    media_type: str = ""
+    origin: str = ""  # object key of content that is the run's own, and goes with it
 
 
 def document_name(request: DocumentRequest) -> str:
@@ -65,20 +66,16 @@ def declared_type(document: DocumentRequest) -> str:
     return document.media_type or ("text/plain" if isinstance(document.source, TextSource) else "")
 
 
-def row_for(engine: Engine, request: SubmitJob, document: DocumentRequest, job: JobId, shards: int) -> Row:
-    """The row of one document: open with a located source, or failed with a code.
-
-    Puts inline content into the object store under a name that only this content has, so doing it again, or for
-    another body under the same idempotency key, harms nothing.
-    """
+def unlocated_row(request: SubmitJob, document: DocumentRequest, job: Job) -> Row:
+    """The row of one document as the request alone tells it."""
     id_ = document_id(document)
     key = keys.document_key(request.tenant, request.collection, id_)
-    row = Row(
-        job=job,
-        shard=keys.job_shard(key, shards),
+    return Row(
+        job=job.id,
+        shard=keys.job_shard(key, job.shards),
         key=key,
         document_id=id_,
-        run=keys.run_for(job, key),
+        run=keys.run_for(job.id, job.created_at, key),
         state=RowState.OPEN,
         collection=request.collection,
         name=document_name(document),
@@ -86,19 +83,32 @@ def row_for(engine: Engine, request: SubmitJob, document: DocumentRequest, job: 
         options=request.options,
         metadata=metadata_text(document.metadata),
     )
+
+
+def row_for(engine: Engine, request: SubmitJob, document: DocumentRequest, job: Job) -> Row:
+    """The row of one document: open with a located source, or failed with a code.
+
+    Puts inline content into the object store under a name that only this content has, so doing it again, or for
+    another body under the same idempotency key, harms nothing.
+    """
+    row = unlocated_row(request, document, job)
     try:
         content = inline_content(document.source)
         if content is None:
-            return _with_source(engine, row, locate(engine, request, document.source))
+            located = locate(engine, request, document.source)
+            if isinstance(document.source, UploadSource):
+                _bind(engine, document.source, row.key)
+            return _with_source(engine, row, located)
     except DocumentError as error:
         return _failed(engine, row, error)
     name = f"{keys.source_object(row.run)}/{hashlib.sha256(content).hexdigest()[:32]}"
-    return _with_source(engine, row, Located(engine.objects.put(name, content), "", ""))
+    return _with_source(engine, row, Located(engine.objects.put(name, content), origin=name))
 
 
 def _with_source(engine: Engine, row: Row, located: Located) -> Row:
-    metadata = row.metadata
+    metadata, origin = row.metadata, located.origin
     if len(metadata.encode()) > _ROW_METADATA_BYTES:
+        origin = origin or keys.source_object(row.run)
         engine.objects.put(f"{keys.source_object(row.run)}/metadata.json", metadata.encode())
         metadata = ""
     return replace(
@@ -108,6 +118,7 @@ def _with_source(engine: Engine, row: Row, located: Located) -> Row:
         declared_type=row.declared_type or located.media_type,
         size_bytes=located.ref.size_bytes,
         metadata=metadata,
+        origin=origin,
     )
 
 
@@ -128,7 +139,7 @@ def locate(engine: Engine, request: SubmitJob, source: Source) -> Located:
         case BadSource(code, message):
             raise DocumentError(code, message)
         case ObjectSource(bucket, object_key):
-            return Located(_object(engine, request, bucket, object_key), "", "")
+            return Located(_object(engine, request, bucket, object_key))
         case UploadSource(upload_id):
             return _upload(engine, request, upload_id)
         case TextSource() | BytesSource():
@@ -158,7 +169,16 @@ def _upload(engine: Engine, request: SubmitJob, upload_id: str) -> Located:
     found = engine.objects.head(engine.objects.uploads_bucket, keys.upload_object(request.tenant, upload_id))
     if found is None:
         raise DocumentError("upload_missing", f"nothing has been put at upload {upload_id}")
-    return Located(checked_size(engine, found), text(record, "name"), text(record, "declared"))
+    return Located(checked_size(engine, found), text(record, "name"), text(record, "declared"), found.key)
+
+
+def _bind(engine: Engine, source: UploadSource, key: DocumentKey) -> None:
+    """An upload is one document's: it goes when that document goes. Binding it again to the same one is fine."""
+    bound = engine.records.write(Update(keys.upload(source.upload_id), set={"key": key}, when=(Lacks("key"),)))
+    if isinstance(bound, Refused):
+        record = engine.records.get(keys.upload(source.upload_id))
+        if record is None or text(record, "key") != key:
+            raise DocumentError("upload_missing", f"upload {source.upload_id} was named for another document already")
 
 
 def checked_size(engine: Engine, ref: ObjectRef) -> ObjectRef:

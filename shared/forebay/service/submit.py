@@ -35,7 +35,7 @@ from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.sources import declared_type, document_id, document_name, inline_content, locate, row_for
-from forebay.service.take_over import TakeOver, TooManyWrites, row_record, take_over
+from forebay.service.take_over import Overtaken, TakeOver, TooManyWrites, failed_row_record, take_over
 
 log = logging.getLogger(__name__)
 
@@ -62,12 +62,12 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
         stored = _stored(engine, request, job.id)
         if stored is not None:
             return stored
-    refused: Refused | TooManyWrites | None = TooManyWrites()
+    refused: Refused | TooManyWrites | Overtaken | None = TooManyWrites()
     rows: list[Row] = []
     if len(request.documents) <= INLINE_DOCUMENTS:
-        rows = [row_for(engine, request, document, job.id, job.shards) for document in request.documents]
-        refused = _record(engine, job, rows, request.priority)
-    if isinstance(refused, TooManyWrites):
+        rows = [row_for(engine, request, document, job) for document in request.documents]
+        refused = _record(engine, job, rows)
+    if isinstance(refused, TooManyWrites | Overtaken):
         refused = _put_aside(engine, job, request)
     if refused is not None:
         stored = _stored(engine, request, job.id)
@@ -147,7 +147,7 @@ def job_record(engine: Engine, job: Job) -> Record:
     return record | ({"filled": job.filled} if job.filled else {})
 
 
-def _record(engine: Engine, job: Job, rows: Sequence[Row], priority: str) -> Refused | TooManyWrites | None:
+def _record(engine: Engine, job: Job, rows: Sequence[Row]) -> Refused | TooManyWrites | Overtaken | None:
     """The inline way: everything in one transaction, then the commands."""
     good = [row for row in rows if row.state is RowState.OPEN]
     failed = [row for row in rows if row.state is RowState.FAILED]
@@ -157,7 +157,7 @@ def _record(engine: Engine, job: Job, rows: Sequence[Row], priority: str) -> Ref
     else:
         done = replace(job, filled=frozenset({0}), counts=Counts(failed=len(failed)))
         first = [Put(job.record_key, job_record(engine, done), when=(Absent(),))]
-    first += [Put(row.record_key, row_record(row)) for row in failed]
+    first += [Put(row.record_key, failed_row_record(engine, row)) for row in failed]
     refused = take_over(engine, TakeOver(job, good, first, solo=len(rows) == 1))
     if refused is None:
         engine.queues.offer([extract_command(job, row) for row in good])

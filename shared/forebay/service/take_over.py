@@ -26,7 +26,7 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import WORKING, DocumentState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
-from forebay.service.settle import Outcome, ShardEnd, known_of, row_end, shard_writes, solo_counter
+from forebay.service.settle import Outcome, ShardEnd, expiry, known_of, row_end, shard_writes, solo_counter
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +36,20 @@ _NEW = Absent()
 # Attributes of the former run that the new one must not inherit.
 _FORGOTTEN = (
     "done", "attempt", "batches", "chunks", "pages", "size", "sha256", "fingerprint", "type",
-    "error", "message", "started", "purged", "redrives", "attempts", "ttl",
+    "error", "message", "started", "purged", "redrives", "attempts", "ttl", "origin",
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class TooManyWrites:
     """The documents do not fit into one transaction, because many of them interrupt others' work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """Some documents went to newer requests while these rows waited to be expanded; nothing was written."""
+
+    keys: frozenset[DocumentKey]
 
 
 def row_record(row: Row) -> Record:
@@ -59,9 +66,15 @@ def row_record(row: Row) -> Record:
     }
     if row.source is not None:
         record["source"] = source_value(row.source)
-    if row.error_code:
-        record |= {"error": row.error_code, "message": row.error_message[:500], "finished": row.finished_at}
+    if row.origin:
+        record["origin"] = row.origin
     return record
+
+
+def failed_row_record(engine: Engine, row: Row) -> Record:
+    """A row that ended before it began, as the record store keeps it."""
+    told = {"error": row.error_code, "message": row.error_message[:500], "finished": row.finished_at}
+    return {**row_record(row), **told, "ttl": expiry(engine)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,7 @@ class TakeOver:
     row_is: Condition = _NEW  # what must hold of each row's record before
 
 
-def take_over(engine: Engine, taking: TakeOver) -> Refused | TooManyWrites | None:
+def take_over(engine: Engine, taking: TakeOver) -> Refused | TooManyWrites | Overtaken | None:
     """Give each row's document the row's run, together with the writes `first`. None means done.
 
     Refused means that a condition of `first` or of a row failed (positions count `first`, then the rows' puts):
@@ -87,9 +100,9 @@ def take_over(engine: Engine, taking: TakeOver) -> Refused | TooManyWrites | Non
         held = {
             row.key: document_of(found[at]) for row, at in zip(taking.rows, _places(taking), strict=True) if at in found
         }
-        taken = _taken(taking, held)
-        if taken:
-            return Refused(taken)
+        hindered = _hindered(taking, held)
+        if hindered is not None:
+            return hindered
         ends = _interrupted(engine, list(held.values()))
         writes = [
             *certain,
@@ -115,10 +128,16 @@ def _finish_filled(engine: Engine, ends: Sequence[ShardEnd]) -> None:
             finish(engine, end.job)
 
 
-def _taken(taking: TakeOver, held: Mapping[DocumentKey, Document]) -> tuple[int, ...]:
-    """Positions of the rows whose documents have the very run already: a twin of this call was first."""
+def _hindered(taking: TakeOver, held: Mapping[DocumentKey, Document]) -> Refused | Overtaken | None:
+    """A twin of this call was first and the documents have these very runs; or, where the job is expanded long after
+    it was asked for, someone else asked for the documents later and was served before."""
     runs = {key: document.run for key, document in held.items()}
-    return tuple(place for place, row in enumerate(taking.rows, len(taking.first)) if runs.get(row.key) == row.run)
+    taken = tuple(place for place, row in enumerate(taking.rows, len(taking.first)) if runs.get(row.key) == row.run)
+    if taken:
+        return Refused(taken)
+    job = taking.job
+    newer = frozenset(key for key, document in held.items() if document.accepted_at > job.created_at)
+    return Overtaken(newer) if job.expanding and newer else None
 
 
 def _places(taking: TakeOver) -> list[Key]:
@@ -213,7 +232,7 @@ def _document_write(engine: Engine, taking: TakeOver, row: Row, before: Document
     key = keys.document(job.tenant, row.collection, row.key)
     if before is None:
         return Put(key, {**fresh, "created": fresh["updated"], "dead": {}}, when=(Absent(),))
-    dead = {f"dead.{run}": dead_value(left) for run, left in newly_dead(engine, job, before).items()}
+    dead = {f"dead.{run}": dead_value(left) for run, left in newly_dead(engine, job, row, before).items()}
     forgotten = tuple(name for name in _FORGOTTEN if name not in fresh)
     leaving = ("visible",) if job.kind is JobKind.DELETE else ()
     return Update(
@@ -236,6 +255,7 @@ def _fresh(engine: Engine, job: Job, row: Row, *, solo: bool) -> dict[str, Value
         "shard": row.shard,
         "solo": solo,
         "attempts": 0,
+        "accepted": stamp(now),
         "updated": stamp(now),
         "due_pk": keys.due_shard(row.key),
         "due_at": stamp(now + timedelta(seconds=engine.policy.times.redrive)),
@@ -245,17 +265,20 @@ def _fresh(engine: Engine, job: Job, row: Row, *, solo: bool) -> dict[str, Value
     fresh |= {"name": row.name, "declared": row.declared_type, "options": options_value(row.options)}
     if row.source is not None:
         fresh["source"] = source_value(row.source)
+        if row.origin:
+            fresh["origin"] = row.origin
         if row.source.key.startswith("inbox/"):
             fresh["inbox_version"] = row.source.version or row.source.etag
     return fresh
 
 
-def newly_dead(engine: Engine, job: Job, before: Document) -> Mapping[RunId, DeadRun]:
+def newly_dead(engine: Engine, job: Job, row: Row, before: Document) -> Mapping[RunId, DeadRun]:
     """The runs that lose the document by this: the working or failed one, and on deletion the visible one too."""
     since = stamp(engine.now())
     dead: dict[RunId, DeadRun] = {}
     if not before.gone and (before.visible is None or before.visible.run != before.run):
-        dead[before.run] = DeadRun(before.chunks, since, before.origin)
+        again = bool(row.origin) and before.origin == row.origin  # the same upload, named once more
+        dead[before.run] = DeadRun(before.chunks, since, "" if again else before.origin)
     if job.kind is JobKind.DELETE and before.visible is not None:
         dead[before.visible.run] = DeadRun(before.visible.chunks, since, before.visible.origin)
     return dead

@@ -119,7 +119,7 @@ def _row(request: RequestUpload, job: Job, upload_id: str) -> Row:
         shard=0,
         key=key,
         document_id=DocumentId(request.document_id or request.name or upload_id),
-        run=keys.run_for(job.id, key),
+        run=keys.run_for(job.id, job.created_at, key),
         state=RowState.AWAITING_UPLOAD,
         collection=request.collection,
         name=request.name,
@@ -153,7 +153,7 @@ def check_upload(engine: Engine, tenant: TenantId, upload_id: str) -> None:
 
 def _start(engine: Engine, job: Job, row: Row, found: ObjectRef, upload: Key) -> None:
     arrived = Update(upload, set={"state": "arrived"}, remove=("due_pk", "due_at"), when=(Is("job", job.id),))
-    open_row = replace(row, state=RowState.OPEN, source=found)
+    open_row = replace(row, state=RowState.OPEN, source=found, origin=found.key)
     refused = take_over(
         engine,
         TakeOver(job, [open_row], [arrived], solo=True, row_is=Is("state", RowState.AWAITING_UPLOAD.value)),

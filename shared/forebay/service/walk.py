@@ -22,7 +22,7 @@ def walk(
 
     Raises CallerError invalid_request for a bad cursor.
     """
-    shard, after = read_cursor(window.cursor, len(partitions))
+    shard, after = read_cursor(window.cursor, len(partitions), prefix)
     found: list[Record] = []
     for _ in range(_ROUNDS_MOST):
         place = {"pk": partitions[shard], "sk": after} if after else None

@@ -34,8 +34,9 @@ def test_names_are_the_same_today_and_tomorrow() -> None:
     key = keys.document_key(ACME, MANUALS, DocumentId("guide"))
 
     assert key == keys.document_key(ACME, MANUALS, DocumentId("guide")) == "doc_" + key[4:]
-    assert keys.run_for(JobId("job_1"), key) == keys.run_for(JobId("job_1"), key)
-    assert keys.run_for(JobId("job_1"), key) != keys.run_for(JobId("job_2"), key)
+    assert keys.run_for(JobId("job_1"), "12:00", key) == keys.run_for(JobId("job_1"), "12:00", key)
+    assert keys.run_for(JobId("job_1"), "12:00", key) != keys.run_for(JobId("job_2"), "12:00", key)
+    assert keys.run_for(JobId("job_1"), "12:00", key) != keys.run_for(JobId("job_1"), "12:01", key)
     assert keys.job_id_for(ACME, "native", "k") != keys.job_id_for(TenantId("other"), "native", "k")
     assert keys.event_id(JobId("job_1"), "a") != keys.event_id(JobId("job_1"), "b")
 

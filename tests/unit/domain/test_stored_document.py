@@ -1,5 +1,3 @@
-import pytest
-
 from forebay.domain.document import RunId
 from forebay.domain.records import Record
 from forebay.domain.stored_document import (
@@ -60,15 +58,6 @@ def test_sources_and_options_come_back_as_they_were_kept() -> None:
     assert source_of({}) is None
     assert options_of({"options": options_value(options)}) == options
     assert options_of({}) == Options()
-
-
-@pytest.mark.parametrize(
-    ("key", "ours"),
-    [("sources/run_1/x", True), ("uploads/acme/up_1", True), ("inbox/acme/manuals/a", False), ("theirs/a.pdf", False)],
-)
-def test_only_content_that_is_ours_is_removed_with_its_run(key: str, ours: bool) -> None:
-    assert a_document(source=an_object_ref(key=key)).origin == (key if ours else "")
-    assert a_document().origin == ""
 
 
 def test_a_document_is_gone_from_the_moment_its_deletion_is_accepted() -> None:

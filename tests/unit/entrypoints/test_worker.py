@@ -10,6 +10,7 @@ from forebay.domain.commands import Command, ExpandJob, ExtractDocument, PurgeDo
 from forebay.domain.errors import DocumentError, Superseded, TransientError
 from forebay.domain.transitions import DocumentState
 from forebay.entrypoints.worker import Work, commands, dead_letters, object_events, queue_handler
+from forebay.service.bury import DeadLetter
 from forebay.service.engine import Engine
 from tests.builders import COLLECTION, JOB, TENANT
 from tests.unit.service.scene import Scene, a_scene
@@ -160,8 +161,8 @@ def test_object_events_of_our_bucket_are_acted_on_by_their_exact_key(scene: Scen
 def test_dead_letters_are_handed_over_whether_or_not_they_can_be_read(scene: Scene) -> None:
     handed: list[tuple[str, str, str]] = []
 
-    def act(engine: Engine, command: Command | None, body: str, message_id: str) -> None:
-        handed.append((type(command).__name__, body, message_id))
+    def act(engine: Engine, letter: DeadLetter) -> None:
+        handed.append((type(letter.command).__name__, letter.body, letter.id))
 
     assert deliver(scene.engine, dead_letters(act), EXPAND, "garbage") == []
     assert handed == [("ExpandJob", EXPAND, "m0"), ("NoneType", "garbage", "m1")]

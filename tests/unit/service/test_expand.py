@@ -1,14 +1,17 @@
+from dataclasses import replace
+
 import pytest
 
 from forebay.domain.commands import ExpandJob
 from forebay.domain.errors import Superseded, TransientError
 from forebay.domain.job import Job
-from forebay.domain.requests import BadSource, TextSource
+from forebay.domain.requests import Address, BadSource, TextSource
 from forebay.domain.transitions import JobState
 from forebay.service.engine import Engine
 from forebay.service.expand import expand
+from forebay.service.remove import remove_document
 from forebay.service.submit import submit
-from tests.builders import TENANT, a_document_request, a_submit_job
+from tests.builders import COLLECTION, TENANT, a_document_request, a_submit_job
 from tests.engines import Driver, memory_engine
 from tests.unit.service.scene import Scene
 
@@ -98,3 +101,40 @@ def test_a_request_that_is_not_stored_is_tried_again(scene: Scene) -> None:
 
     with pytest.raises(TransientError):
         expand(scene.engine, command_of(job))
+
+
+def test_a_document_that_was_deleted_before_its_large_job_came_to_it_stays_deleted(scene: Scene) -> None:
+    job = scene.submit(a_submit_job([a_document_request(f"d{number}") for number in range(30)]))
+    scene.clock.move(5)
+    remove_document(scene.engine, Address(TENANT, COLLECTION, "d7"))
+
+    scene.driver.drain()
+
+    assert scene.document("d7").gone
+    assert (scene.job(job.id).counts.ready, scene.job(job.id).counts.canceled) == (29, 1)
+
+
+def test_a_newer_request_is_not_replaced_by_a_large_job_of_before(scene: Scene) -> None:
+    large = scene.submit(a_submit_job([a_document_request(f"d{number}") for number in range(30)]))
+    waiting, scene.queues.sent[:] = list(scene.queues.sent), []
+    scene.clock.move(5)
+    newer = scene.submit(a_submit_job([a_document_request("d7", TextSource("the correction"))]))
+    scene.driver.drain()
+
+    scene.queues.sent.extend(waiting)
+    scene.driver.drain()
+
+    assert scene.found("correction") == ["the correction"]
+    assert scene.job(newer.id).counts.ready == 1
+    assert (scene.job(large.id).counts.ready, scene.job(large.id).counts.canceled) == (29, 1)
+
+
+def test_an_expansion_that_runs_out_of_time_goes_on_in_another_invocation(scene: Scene) -> None:
+    job = scene.submit(a_submit_job([a_document_request(f"d{number}") for number in range(45)]))
+    left = iter([100.0, 5.0])
+    hurried = replace(scene.engine, remaining_seconds=lambda: next(left))
+
+    expand(hurried, ExpandJob(tenant=TENANT, job=job.id))
+    scene.driver.drain()
+
+    assert scene.job(job.id).counts.ready == 45

@@ -159,3 +159,17 @@ def test_expanding_a_removal_twice_counts_once(scene: Scene) -> None:
 
     assert (scene.job(job.id).total, scene.job(job.id).counts.ready) == (20, 20)
     assert commands_of(scene.engine, [PurgeDocument]) == []
+
+
+def test_what_comes_after_the_deletion_of_its_collection_stays(scene: Scene) -> None:
+    scene.ingest("turbine manual")
+    scene.clock.move(5)
+    remove_collection(scene.engine, TENANT, COLLECTION)
+    waiting, scene.queues.sent[:] = list(scene.queues.sent), []
+    scene.clock.move(5)
+    scene.ingest("turbine manual, second edition")
+
+    scene.queues.sent.extend(waiting)
+    scene.driver.drain()
+
+    assert scene.found("turbine") == ["turbine manual, second edition"]
