@@ -50,6 +50,8 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
               "Ask for fewer pages with `page_first` and `page_last`, or read `.../chunks`."),
     ErrorKind("source_not_enabled", 422, "request", False, "This kind of source is not enabled.",
               "Use a `text`, `base64`, `s3` or `upload` source."),
+    ErrorKind("callbacks_not_enabled", 422, "request", False, "Callbacks are not delivered by this version.",
+              "Leave `callbacks` out; watch the job, or listen on the EventBridge bus."),
     ErrorKind("throttled", 429, "request", True, "Too many requests at once.", "Wait for `Retry-After` seconds."),
     ErrorKind("internal_error", 500, "engine", True, "Something failed on our side.",
               "Try again; if it lasts, give the operator the `request_id`."),

@@ -43,16 +43,14 @@ def test_every_source_becomes_the_engines_own() -> None:
     assert sources[3:] == [ObjectSource("bucket", "a/b.pdf"), UploadSource("upl_1")]
 
 
-def test_options_callbacks_and_properties_reach_the_command() -> None:
-    callback = {"type": "webhook", "url": "https://example.org/", "events": ["forebay.job.*"]}
+def test_options_and_properties_reach_the_command() -> None:
     options = {"chunk_tokens": 64, "overlap_tokens": 32, "on_unchanged": "reprocess", "priority": "interactive"}
-    body = job_request({"type": "text", "text": "a"}, options=options, callbacks=[callback], properties={"a": [1]})
+    body = job_request({"type": "text", "text": "a"}, options=options, properties={"a": [1]})
 
     command = parse.submit_command(engine_on_fakes(), ACME, body, idempotency_key="k", sha256="h")
 
     assert (command.options.chunk_tokens, command.options.overlap_tokens, command.options.reprocess) == (64, 32, True)
     assert (command.priority, command.idempotency_key, command.request_sha256) == ("interactive", "k", "h")
-    assert json.loads(command.callbacks) == [callback]
     assert json.loads(command.properties) == {"a": [1]}
 
 
@@ -153,3 +151,13 @@ def test_an_object_in_a_bucket_that_is_not_allowed_is_refused() -> None:
 
     assert verdict["would"] == "reject"
     assert verdict["code"] == "source_forbidden"
+
+
+def test_a_job_that_leaves_its_options_out_takes_its_collections() -> None:
+    client = Client()
+    client.send("PUT", "/forebay/v1/collections/manuals", {"options": {"chunk_tokens": 100, "overlap_tokens": 40}})
+    body = job_request({"type": "text", "text": "a"}, options={"chunk_tokens": 64})
+
+    command = parse.submit_command(client.engine, ACME, body, idempotency_key=None, sha256="")
+
+    assert (command.options.chunk_tokens, command.options.overlap_tokens) == (64, 32)

@@ -180,7 +180,7 @@ def _options(engine: Engine, tenant: TenantId, collection: str, body: OptionsBod
 
 
 def callbacks_json(engine: Engine, callbacks: list[WebhookBody | AmqpBody]) -> str:
-    """The callbacks as they are kept. Raises CallerError for a webhook that is not https where it must be."""
+    """The callbacks as they are kept. Raises CallerError: none are delivered yet; a webhook must be https."""
     problems = tuple(
         Problem(("body", "callbacks", position, "url"), "must be an https URL", "url_scheme")
         for position, callback in enumerate(callbacks)
@@ -188,7 +188,10 @@ def callbacks_json(engine: Engine, callbacks: list[WebhookBody | AmqpBody]) -> s
     )
     if problems and not engine.policy.private_callbacks:
         raise CallerError("invalid_request", problems=problems)
-    return json.dumps([callback.model_dump(exclude_none=True) for callback in callbacks], separators=(",", ":"))
+    if callbacks:  # accepted silently, they would be waited for in vain, and their secrets kept in clear
+        kind = CATALOGUE["callbacks_not_enabled"]
+        raise CallerError(kind.code, problems=(Problem(("body", "callbacks"), kind.title, kind.code),))
+    return "[]"
 
 
 # -- uploads and search ------------------------------------------------------------------------------------------------
