@@ -95,6 +95,8 @@ class Auditor:
 
     @staticmethod
     def _move(old: Document | None, new: Document) -> Iterator[str]:
+        if old is None and new.state is DocumentState.DELETED:
+            return  # what was never there was deleted: the tombstone outranks requests from before
         if old is None or new.run != old.run:
             if new.state not in (DocumentState.QUEUED, DocumentState.DELETING):
                 yield f"{new.key} got a run in state {new.state}"

@@ -20,8 +20,8 @@ class Effort:
     aws_faults: int  # of a scenario and mode on moto, at most
 
 
-_QUICK = Effort(faults=12, seeds=5, schedules=20, aws_faults=4)
-_FULL = Effort(faults=100_000, seeds=300, schedules=100_000, aws_faults=100_000)
+_QUICK = Effort(faults=10, seeds=4, schedules=16, aws_faults=4)
+_FULL = Effort(faults=100_000, seeds=60, schedules=100_000, aws_faults=100_000)
 
 
 @pytest.fixture(scope="session")

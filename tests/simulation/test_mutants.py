@@ -69,7 +69,8 @@ def _count(engine: Engine, document: Document, number: int) -> Document:
 
 def _no_fence(patch: pytest.MonkeyPatch) -> None:
     """Publishing asks neither whose the document is, nor whether its row is open, nor how many are left."""
-    patch.setattr(settle, "Is", lambda path, value: Has(path))
+    for module in (settle, publish):
+        patch.setattr(module, "Is", lambda path, value: Has(path))
     patch.setattr(settle, "IsOneOf", lambda path, values: Has(path))
 
 
