@@ -61,9 +61,9 @@ def _layout(chosen: argparse.Namespace, port: int) -> Layout:
 def _serve(chosen: argparse.Namespace) -> int:
     _end_on_signals()
     with Stack(_layout(chosen, chosen.port), Wishes.from_environment(), _say) as stack:
-        print(f"Forebay is ready: {stack.url}", flush=True)
-        _say(f"AWS clients: AWS_ENDPOINT_URL={stack.endpoint}; logs: {stack.layout.places.logs}; Ctrl-C ends it")
-        try:
+        try:  # from the first word on: whoever reads it may ask for the end at once
+            print(f"Forebay is ready: {stack.url}", flush=True)
+            _say(f"AWS clients: AWS_ENDPOINT_URL={stack.endpoint}; logs: {stack.layout.places.logs}; Ctrl-C ends it")
             while True:
                 time.sleep(WATCH_SECONDS)
                 stack.watch()

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 
 from tests.simulation.auditor import Auditor
 from tests.simulation.scenarios import Scenario
@@ -57,9 +58,13 @@ def _judged(scenario: Scenario, world: World, line: str, rng: random.Random | No
     return run
 
 
-def faults_of(scenario: Scenario, mode: Mode, *, stride: int = 1, make: MakeWorld = memory_world) -> Iterator[Fault]:
-    """A fault at every call (or every `stride`-th) of the undisturbed scenario."""
-    calls = play(scenario, make=make).world.tape.calls
-    for at, name in enumerate(calls, start=1):
-        if at % stride == 0 and not (mode.phase == "after" and changes_nothing(name)):
+def faults_of(scenario: Scenario, mode: Mode, *, make: MakeWorld = memory_world) -> Iterator[Fault]:
+    """A fault at every call of the undisturbed scenario that it can make a difference to."""
+    for at, name in enumerate(_calls(scenario, make), start=1):
+        if not (mode.phase == "after" and changes_nothing(name)):
             yield Fault(mode, at)
+
+
+@cache
+def _calls(scenario: Scenario, make: MakeWorld) -> tuple[str, ...]:
+    return tuple(play(scenario, make=make).world.tape.calls)

@@ -8,14 +8,14 @@ from tests.simulation.scenarios import EVERY, Scenario, giving_up
 from tests.simulation.tape import Fault, Mode
 
 _MODES = pytest.mark.parametrize("mode", list(Mode))
-_FEW_OF_A_BIG_ONE = 4
+_OF_A_BIG_ONE, _OF_A_BIG_ONE_IN_FULL = 4, 60
 
 
 def chosen(scenario: Scenario, mode: Mode, most: int) -> list[Fault]:
-    """Faults at up to `most` calls, evenly over the scenario; fewer of a big one, unless all are asked for."""
+    """Faults at up to `most` calls, evenly over the scenario; fewer of a big one."""
     every = list(faults_of(scenario, mode))
-    if scenario.big and most < len(every):
-        most = min(most, _FEW_OF_A_BIG_ONE)
+    if scenario.big:
+        most = min(most, _OF_A_BIG_ONE if most < len(every) else _OF_A_BIG_ONE_IN_FULL)
     stride = max(1, -(-len(every) // most))
     return every[(len(scenario.name) + len(mode)) % stride :: stride]
 
