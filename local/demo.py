@@ -17,7 +17,7 @@ from local.stack import ROOT, Stack
 
 SAMPLES: Final = ROOT / "local/samples"
 ABOUT_THE_SAMPLES: Final = "LICENCES.md"
-QUESTION: Final = "How are Mnesia tables loaded again after a network partition?"
+QUESTION: Final = "How do I change an LDAP password with eldap?"
 COLLECTION: Final = "demo"
 RESULT: Final = ROOT / ".forebay/demo.json"
 DOCUMENTS_A_JOB: Final = 1000  # the API's limit for one request

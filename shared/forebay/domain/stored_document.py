@@ -61,6 +61,7 @@ class Document:
     accepted_at: str = ""  # when the run got the document
     source: ObjectRef | None = None
     origin: str = ""  # object key of content that is the run's own, and goes with it
+    plain: bool = False  # without metadata: the row need not be read for it
     name: str = ""
     declared_type: str = ""
     media_type: str = ""
@@ -200,6 +201,7 @@ def document_of(record: Record) -> Document:
         accepted_at=text(record, "accepted"),
         source=source_of(record),
         origin=text(record, "origin"),
+        plain=bool(record.get("plain")),
         name=text(record, "name"),
         declared_type=text(record, "declared"),
         media_type=text(record, "type"),

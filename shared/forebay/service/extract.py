@@ -18,7 +18,7 @@ from forebay.domain.commands import EmbedChunks, ExtractDocument
 from forebay.domain.document import Chunk, Page
 from forebay.domain.errors import DocumentError, Superseded
 from forebay.domain.fingerprint import fingerprint
-from forebay.domain.job import Counts, Row, row_of
+from forebay.domain.job import Counts, row_of
 from forebay.domain.ports import Extraction
 from forebay.domain.records import Below, Is, IsOneOf, Refused, Update, Value
 from forebay.domain.stored_document import Document, document_of
@@ -54,18 +54,15 @@ def extract(engine: Engine, command: ExtractDocument) -> None:
     document = _claimed(engine, command)
     if document is None:
         return
-    record = engine.records.get(document.row_key)
-    if record is None:
-        raise Superseded("the job has expired")
-    row = row_of(record)
+    metadata = _metadata(engine, document)
     with tempfile.TemporaryDirectory() as folder:
         content = Path(folder) / "content"
-        document = _downloaded(engine, document, row, content)
+        document = _downloaded(engine, document, metadata, content)
         if _unchanged(document):
             _end_unchanged(engine, document)
             return
         attempt = engine.new_id()
-        cut = _cut(engine, document, row_metadata(engine, row), content, attempt)
+        cut = _cut(engine, document, metadata, content, attempt)
     _fix(engine, document, cut, attempt)
 
 
@@ -98,7 +95,17 @@ def _claimed(engine: Engine, command: ExtractDocument) -> Document | None:
     return None
 
 
-def _downloaded(engine: Engine, document: Document, row: Row, content: Path) -> Document:
+def _metadata(engine: Engine, document: Document) -> str:
+    """The document's metadata as JSON; its row is read only where there is any."""
+    if document.plain:
+        return "{}"
+    record = engine.records.get(document.row_key)
+    if record is None:
+        raise Superseded("the job has expired")
+    return row_metadata(engine, row_of(record))
+
+
+def _downloaded(engine: Engine, document: Document, metadata: str, content: Path) -> Document:
     """The document with what its content tells: size, hash, fingerprint."""
     if document.source is None or not engine.objects.download(document.source, content):
         raise DocumentError("source_missing", "the source object is gone")
@@ -111,7 +118,7 @@ def _downloaded(engine: Engine, document: Document, row: Row, content: Path) -> 
         document.options,
         document.name,
         document.declared_type,
-        row_metadata(engine, row),
+        metadata,
         model=engine.tokenizer.fingerprint,
     )
     return replace(document, size_bytes=size, sha256=sha256, fingerprint=mark)

@@ -265,6 +265,7 @@ def _fresh(engine: Engine, job: Job, row: Row, *, solo: bool) -> dict[str, Value
     fresh |= {"name": row.name, "declared": row.declared_type, "options": options_value(row.options)}
     if row.source is not None:
         fresh["source"] = source_value(row.source)
+        fresh["plain"] = row.metadata == "{}"
         if row.origin:
             fresh["origin"] = row.origin
         if row.source.key.startswith("inbox/"):
