@@ -353,7 +353,7 @@ def test_an_answer_of_some_shards_only_is_not_taken_for_the_whole(server: Record
         index.count(RUN)
 
 
-@pytest.mark.parametrize("answer", [b"<html>", gzip.compress(b"{}")])
+@pytest.mark.parametrize("answer", [b"<html>", gzip.compress(b"{}", mtime=0)], ids=["a page", "an archive"])
 def test_an_answer_that_is_no_json_is_transient(server: Recorder, answer: bytes) -> None:
     server.otherwise = lambda request: (200, answer)
 
