@@ -6,7 +6,7 @@ from forebay.adapters.opensearch_index import OpenSearchIndex, OpenSearchSetting
 from forebay.bootstrap.core import engine_with, settings
 from forebay.service.engine import Engine
 
-_DIMENSION = 384  # of all-MiniLM-L6-v2; the embedder's own figure is checked against it where both are loaded
+_DIMENSION = 384  # of all-MiniLM-L6-v2
 
 
 @cache

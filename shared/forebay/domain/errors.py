@@ -74,7 +74,7 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
     ErrorKind("needs_ocr", 0, "extract", False, "The pages hold images or unmappable glyphs, not text.",
               "Run OCR first, then ingest the result."),
     ErrorKind("unsupported_type", 0, "extract", False, "This type of file is not supported.",
-              "Convert it to PDF, DOCX, PPTX, XLSX, HTML, Markdown, text, CSV, JSON, EML or EPUB."),
+              "Convert it to PDF, DOCX, PPTX, XLSX, ODT, HTML, Markdown, text, CSV, JSON, EML, EPUB or RTF."),
     ErrorKind("encrypted", 0, "extract", False, "The document is encrypted.", "Remove the password first."),
     ErrorKind("corrupt", 0, "extract", False, "The file is broken.", "Open and save it anew, or repair it."),
     ErrorKind("too_large", 0, "extract", False, "The document exceeds a limit.",

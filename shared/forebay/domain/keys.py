@@ -54,9 +54,10 @@ def run_for(job: JobId, created_at: str, key: DocumentKey) -> RunId:
     return RunId(_name("run_", job, created_at, key))
 
 
-def event_id(job: JobId, event_type: str) -> str:
-    """The id under which this event of this job is always told."""
-    return _name("evt_", job, event_type)
+def event_id(job: JobId, created_at: str, event_type: str) -> str:
+    """The id under which this event of the job made at `created_at` is always told; another one when the job's id
+    comes back after the job has expired."""
+    return _name("evt_", job, created_at, event_type)
 
 
 def document_shard(key: DocumentKey) -> int:

@@ -106,7 +106,7 @@ def _event(job: Job, state: JobState, now: datetime) -> Event:
         "properties": properties,
     }
     return Event(
-        id=keys.event_id(job.id, kind),
+        id=keys.event_id(job.id, job.created_at, kind),
         source=f"/forebay/v1/jobs/{job.id}",
         type=kind,
         time=stamp(now),

@@ -38,7 +38,8 @@ def test_names_are_the_same_today_and_tomorrow() -> None:
     assert keys.run_for(JobId("job_1"), "12:00", key) != keys.run_for(JobId("job_2"), "12:00", key)
     assert keys.run_for(JobId("job_1"), "12:00", key) != keys.run_for(JobId("job_1"), "12:01", key)
     assert keys.job_id_for(ACME, "native", "k") != keys.job_id_for(TenantId("other"), "native", "k")
-    assert keys.event_id(JobId("job_1"), "a") != keys.event_id(JobId("job_1"), "b")
+    assert keys.event_id(JobId("job_1"), "12:00", "a") != keys.event_id(JobId("job_1"), "12:00", "b")
+    assert keys.event_id(JobId("job_1"), "12:00", "a") != keys.event_id(JobId("job_1"), "12:01", "a")
 
 
 @given(_texts)

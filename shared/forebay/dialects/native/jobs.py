@@ -92,7 +92,7 @@ def create_upload(request: Request, body: Annotated[UploadRequest, Body()]) -> R
 ENDPOINTS: Final = (
     Endpoint(
         "POST", f"{words.BASE}/jobs", submit_job, "Jobs", Scope.WRITE, status=202,
-        errors=("idempotency_key_reused", "source_not_enabled"),
+        errors=("idempotency_key_reused", "source_not_enabled", "callbacks_not_enabled"),
         responses={
             200: {
                 "description": "The stored job of an Idempotency-Key, or with `dry_run` what would happen",
@@ -106,5 +106,8 @@ ENDPOINTS: Final = (
     Endpoint(
         "GET", f"{words.BASE}/jobs/<job>/documents", list_job_documents, "Jobs", Scope.READ, errors=("not_found",)
     ),
-    Endpoint("POST", f"{words.BASE}/uploads", create_upload, "Uploads", Scope.WRITE, status=201),
+    Endpoint(
+        "POST", f"{words.BASE}/uploads", create_upload, "Uploads", Scope.WRITE, status=201,
+        errors=("callbacks_not_enabled",),
+    ),
 )  # fmt: skip
