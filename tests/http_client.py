@@ -1,8 +1,9 @@
 """Requests to the HTTP functions as the gateway sends them, over an engine on fakes; for unit and conformance tests."""
 
+import base64
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -12,7 +13,7 @@ from forebay.adapters.memory import MemoryQueues
 from forebay.dialects.dialect import Function
 from forebay.entrypoints.http import http_handler
 from forebay.service.engine import Engine, Policy
-from tests.engines import TENANT, Driver, memory_engine
+from tests.engines import TENANT, Clock, Driver, memory_engine
 
 SEARCH_PATH = "/forebay/v1/search"
 
@@ -28,6 +29,29 @@ class Context(LambdaContext):
 def engine_on_fakes(policy: Policy | None = None) -> Engine:
     """An engine in memory; requests without credentials act as the tenant `acme` unless `policy` differs."""
     return memory_engine(policy=policy or Policy(anonymous_tenant=TENANT, allowed_buckets=frozenset({"*:open-bucket"})))
+
+
+BOUNDARY = "----a boundary 7MA4".replace(" ", "-")
+
+
+@dataclass(frozen=True)
+class Form:
+    """A multipart/form-data body: parts of `name` and either `text`, `json`, or `file` with `content` and `type`."""
+
+    parts: Sequence[Mapping[str, Any]]
+
+    def encoded(self) -> bytes:
+        """As a browser or curl sends it."""
+        return b"".join(self._part(part) for part in self.parts) + f"--{BOUNDARY}--\r\n".encode()
+
+    @staticmethod
+    def _part(part: Mapping[str, Any]) -> bytes:
+        file = f'; filename="{part["file"]}"' if "file" in part else ""
+        media_type = part.get("type", "application/octet-stream") if "file" in part else "text/plain"
+        text = json.dumps(part["json"]) if "json" in part else part.get("text", part.get("content", ""))
+        head = f'Content-Disposition: form-data; name="{part["name"]}"{file}\r\nContent-Type: {media_type}'
+        content = text if isinstance(text, bytes) else text.encode()
+        return f"--{BOUNDARY}\r\n{head}\r\n\r\n".encode() + content + b"\r\n"
 
 
 @dataclass(frozen=True)
@@ -47,7 +71,8 @@ class Client:
     """A caller of both functions, routed as the gateway routes."""
 
     def __init__(self, engine: Engine | None = None) -> None:
-        self.engine = engine or engine_on_fakes()
+        engine = engine or engine_on_fakes()
+        self.engine = replace(engine, sleep=self._work_on)
         self._functions = {function: http_handler(function, lambda: self.engine) for function in Function}
 
     def send(
@@ -58,7 +83,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         function: Function | None = None,
     ) -> Answer:
-        """Send a request; a `str` body goes as it is, anything else as JSON."""
+        """Send a request; a `Form` goes as multipart/form-data, a `str` as it is, anything else as JSON."""
         event = gateway_event(method, url, body, headers)
         routed = Function.SEARCH if (method, event["rawPath"]) == ("POST", SEARCH_PATH) else Function.API
         return self.send_event(event, function or routed)
@@ -82,6 +107,13 @@ class Client:
         command = queues.sent.pop(0)
         assert Driver(self.engine).do(command)
         return True
+
+    def _work_on(self, seconds: float) -> None:
+        """While a request waits, the workers work."""
+        clock = self.engine.now
+        assert isinstance(clock, Clock)
+        clock.move(seconds)
+        self.step()
 
     def work(self, messages_most: int = 1_000) -> None:
         """Do what the queues hold until they are empty."""
@@ -113,6 +145,9 @@ def gateway_event(method: str, url: str, body: Any = None, headers: Mapping[str,
     }
     if query:
         event["queryStringParameters"] = query
-    if body is not None:
+    if isinstance(body, Form):
+        event["headers"]["content-type"] = f"multipart/form-data; boundary={BOUNDARY}"
+        event |= {"body": base64.b64encode(body.encoded()).decode(), "isBase64Encoded": True}
+    elif body is not None:
         event["body"] = body if isinstance(body, str) else json.dumps(body)
     return event

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Final, Protocol, get_args, get_origin, get_type_hints
 
 from aws_lambda_powertools.event_handler import Request, Response
-from aws_lambda_powertools.event_handler.openapi.params import Query
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from aws_lambda_powertools.event_handler.openapi.types import OpenAPIResponse
 from pydantic import BaseModel
 
@@ -38,6 +38,16 @@ class Function(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """A file of a form."""
+
+    field: str
+    name: str  # without folders
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request, as far as its route needs more than its own parameters."""
 
@@ -46,6 +56,7 @@ class Call:
     request_id: str
     dependencies: Callable[[], Mapping[str, bool]]  # does each part of the system answer?
     document: Callable[[], str]  # the OpenAPI document, as JSON
+    files: tuple[UploadedFile, ...] = ()  # of a form, in its order
 
     @property
     def tenant(self) -> TenantId:
@@ -80,7 +91,7 @@ class Endpoint:
     responses: Mapping[int, OpenAPIResponse] = field(default_factory=dict)  # successes beyond `status`
     functions: frozenset[Function] = frozenset({Function.API})
     listed: bool = True  # in the OpenAPI document; a second path of the same thing is not
-    body_types: tuple[str, ...] = (JSON,)
+    body_type: str = JSON  # or multipart/form-data: its text fields are members of the body, its files are the call's
 
     @functools.cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -88,24 +99,29 @@ class Endpoint:
         return re.compile(_PARAMETER.sub("[^/]+", re.escape(self.path).replace("\\<", "<").replace("\\>", ">")))
 
     @functools.cached_property
+    def takes_body(self) -> bool:
+        """Is there a body to be read? Decided by its parameters, for a DELETE may have one."""
+        return bool(_parameters(self.answer, Body))
+
+    @functools.cached_property
     def query_models(self) -> tuple[type[BaseModel], ...]:
         """The models whose members are query parameters of its own."""
-        kinds = (kind for _, kind in _query_parameters(self.answer))
+        kinds = (kind for _, kind in _parameters(self.answer, Query))
         return tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel))
 
     @functools.cached_property
     def query(self) -> frozenset[str]:
         """The names of the query parameters that it knows."""
         members = {member for model in self.query_models for member in model.model_fields}
-        plain = {name for name, kind in _query_parameters(self.answer) if kind not in self.query_models}
+        plain = {name for name, kind in _parameters(self.answer, Query) if kind not in self.query_models}
         return frozenset(members | plain)
 
 
-def _query_parameters(answer: Callable[..., object]) -> list[tuple[str, object]]:
-    """Name and type of each parameter that is marked as `Query`."""
+def _parameters(answer: Callable[..., object], mark: type[Query | Body]) -> list[tuple[str, object]]:
+    """Name and type of each parameter with this mark."""
     hints = get_type_hints(answer, include_extras=True)
     marked = ((name, get_args(hint)) for name, hint in hints.items() if get_origin(hint) is Annotated)
-    return [(name, kind) for name, (kind, *marks) in marked if any(isinstance(mark, Query) for mark in marks)]
+    return [(name, kind) for name, (kind, *marks) in marked if any(isinstance(each, mark) for each in marks)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +149,11 @@ class Dialect(Protocol):
         ...
 
     @property
+    def ignores_unknown(self) -> bool:
+        """Are query parameters that it does not know passed over, instead of refused?"""
+        ...
+
+    @property
     def error_body(self) -> type[BaseModel]:
         """What `render_error` writes, for the OpenAPI document."""
         ...
@@ -140,6 +161,15 @@ class Dialect(Protocol):
     @property
     def error_media_type(self) -> str:
         """The Content-Type of `render_error`."""
+        ...
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The endpoints' tags, each with a sentence, for the OpenAPI document."""
+        ...
+
+    def error_status(self, kind: ErrorKind) -> int:
+        """The HTTP status of a failure of this kind."""
         ...
 
     def render_error(self, failure: Failure) -> Response[str]:

@@ -10,8 +10,10 @@ Anything else is a bug: not acknowledged, traceback logged. The only `except` of
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
+
+from pydantic import JsonValue
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
               "See `GET /openapi.json` for the methods of each path."),
     ErrorKind("idempotency_key_reused", 409, "request", False, "The Idempotency-Key was used with another body.",
               "Use a new key for a new request."),
+    ErrorKind("document_exists", 409, "request", False, "There is a document with this id already.",
+              "Replace it on purpose, or use another id."),
     ErrorKind("invalid_transition", 409, "request", False, "The resource's state does not allow this.",
               "Read the resource, then decide."),
     ErrorKind("payload_too_large", 413, "request", False, "The request body is too large.",
@@ -100,6 +104,8 @@ class Problem:
     loc: tuple[str | int, ...]
     msg: str
     type: str
+    context: Mapping[str, JsonValue] = field(default_factory=dict)  # the bounds that were missed
+    given: JsonValue = None  # what was there, where it is small
 
 
 class ForebayError(Exception):

@@ -54,7 +54,7 @@ class _Site:
             json_body_deserializer=parse_json,  # type: ignore[arg-type]  # any JSON value is right
         )
         self._app.exception_handler(Exception)(_raise)
-        register(self._app, [endpoint for endpoint, _ in self._owned])
+        register(self._app, self._owned)
         self._describe = functools.cache(functools.partial(describe, self._app, self._owned))
 
     def handle(self, event: Mapping[str, object], context: LambdaContext) -> dict[str, object]:
@@ -62,10 +62,11 @@ class _Site:
         begun = time.monotonic()
         request = incoming(event)
         try:
-            endpoint = self._find(request)
-            call = self._admit(request, endpoint, _timed(self._engine, context))
-            self._app.append_context(call=call)  # type: ignore[no-untyped-call]
-            answer: dict[str, object] = self._app.resolve(event_for(request, endpoint), context)
+            endpoint, dialect = self._find(request)
+            call = self._admit(request, endpoint, dialect, _timed(self._engine, context))
+            resolvable, files = event_for(request, endpoint)
+            self._app.append_context(call=replace(call, files=files))  # type: ignore[no-untyped-call]
+            answer: dict[str, object] = self._app.resolve(resolvable, context)
         except Exception as error:  # noqa: BLE001 - the only one: everything below raises
             answer = self._refuse(request, error)
         headers = answer.get("headers")
@@ -91,21 +92,21 @@ class _Site:
 
     # -- the way in ----------------------------------------------------------------------------------------------------
 
-    def _find(self, request: Incoming) -> Endpoint:
-        """The endpoint asked for. Raises CallerError not_found, method_not_allowed."""
-        here = [endpoint for endpoint, _ in self._owned if endpoint.pattern.fullmatch(request.path)]
+    def _find(self, request: Incoming) -> tuple[Endpoint, Dialect]:
+        """The endpoint asked for, and whose it is. Raises CallerError not_found, method_not_allowed."""
+        here = [owned for owned in self._owned if owned[0].pattern.fullmatch(request.path)]
         if not here:
             raise CallerError("not_found", "There is no such path; see GET /openapi.json.")
         wanted = "GET" if request.method == "HEAD" else request.method
-        for endpoint in here:
+        for endpoint, dialect in here:
             if endpoint.method == wanted:
                 if self._function in endpoint.functions:
-                    return endpoint
+                    return endpoint, dialect
                 raise CallerError("not_found", "Another function answers this path.")
-        allowed = {endpoint.method for endpoint in here}
+        allowed = {endpoint.method for endpoint, _ in here}
         raise MethodNotAllowed(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
 
-    def _admit(self, request: Incoming, endpoint: Endpoint, engine: Engine) -> Call:
+    def _admit(self, request: Incoming, endpoint: Endpoint, dialect: Dialect, engine: Engine) -> Call:
         """Who is asking, and may they? Raises CallerError unauthenticated, forbidden, invalid_request."""
         principal: Principal | None = None
         if endpoint.scope is not None:
@@ -114,7 +115,7 @@ class _Site:
                 raise CallerError("forbidden", f"The key lacks the scope `{endpoint.scope}`.")
         query = request.event.get("queryStringParameters")
         unknown = sorted(set(query) - endpoint.query) if isinstance(query, Mapping) else []
-        if unknown:
+        if unknown and not dialect.ignores_unknown:
             problems = tuple(
                 Problem(("query", name), "this parameter is not known", "extra_forbidden") for name in unknown
             )

@@ -1,9 +1,12 @@
 """Any exception as a Failure: what the caller may know of it, and the headers that go with it."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
+from pydantic import JsonValue
 
 from forebay.dialects.dialect import Failure
 from forebay.domain.errors import CATALOGUE, CallerError, DocumentError, ErrorKind, Problem, Superseded, TransientError
@@ -11,10 +14,7 @@ from forebay.domain.errors import CATALOGUE, CallerError, DocumentError, ErrorKi
 RETRY_SECONDS: Final = 2
 _PROBLEMS_MOST: Final = 1_000
 _TEXT_MOST: Final = 200
-_SAID: Final[Mapping[str, str]] = {
-    "extra_forbidden": "this member is not known",
-    "missing": "this member is required",
-}
+_GIVEN_MOST: Final = 1_000
 
 
 class MethodNotAllowed(CallerError):
@@ -60,7 +60,23 @@ def _problem(each: Mapping[str, object]) -> Problem:
     loc = tuple(given) if isinstance(given, tuple | list) else ()
     if kind == "unknown_type" and isinstance(each.get("input"), Mapping):
         loc = (*loc, "type")
-    return _clean(Problem(_plain(loc), _SAID.get(kind, str(each.get("msg", ""))), kind))
+    return _clean(Problem(_plain(loc), str(each.get("msg", "")), kind, _context(each), _small(each.get("input"))))
+
+
+def _context(each: Mapping[str, object]) -> dict[str, JsonValue]:
+    found = each.get("ctx")
+    known = found.items() if isinstance(found, Mapping) else ()
+    return {str(name): value if isinstance(value, str | int | float) else str(value) for name, value in known}
+
+
+def _small(given: object) -> JsonValue:
+    """What was given, if it is JSON and short; else nothing."""
+    try:
+        text = json.dumps(given)
+    except (TypeError, ValueError):
+        return None
+    small: JsonValue = json.loads(text) if len(text) <= _GIVEN_MOST else None
+    return small
 
 
 def _plain(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
@@ -76,7 +92,7 @@ def _plain(loc: tuple[str | int, ...]) -> tuple[str | int, ...]:
 def _clean(problem: Problem) -> Problem:
     """Short, and encodable whatever the caller named its members."""
     loc = tuple(_short(part) if isinstance(part, str) else part for part in problem.loc)
-    return Problem(loc, _short(problem.msg), problem.type)
+    return replace(problem, loc=loc, msg=_short(problem.msg))
 
 
 def _short(text: str) -> str:

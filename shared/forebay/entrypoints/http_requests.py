@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, unquote
 
-from forebay.dialects.dialect import JSON, Endpoint
+from forebay.dialects.dialect import JSON, Endpoint, UploadedFile
 from forebay.domain.errors import CallerError, Problem
+from forebay.entrypoints.http_forms import FORM, parse_form
 
 BODY_BYTES_MOST: Final = 5_500_000  # a function takes 6 MB in all
 DEPTH_MOST: Final = 64
@@ -58,10 +59,11 @@ def _canonical(raw_path: str, stage: str) -> str:
     return "/".join(quote(unquote(segment), safe="~") for segment in path.split("/"))
 
 
-def event_for(request: Incoming, endpoint: Endpoint) -> dict[str, object]:
-    """The event as the resolver gets it: canonical path, the endpoint's method (HEAD is GET), the body as text.
+def event_for(request: Incoming, endpoint: Endpoint) -> tuple[dict[str, object], tuple[UploadedFile, ...]]:
+    """The event as the resolver gets it: canonical path, the endpoint's method (HEAD is GET), the body as JSON text;
+    and the files of a form.
 
-    Raises CallerError: payload_too_large, malformed_json.
+    Raises CallerError: payload_too_large, malformed_json, invalid_request.
     """
     context = _members(request.event, "requestContext")
     http = {**_members(context, "http"), "method": endpoint.method}
@@ -71,10 +73,32 @@ def event_for(request: Incoming, endpoint: Endpoint) -> dict[str, object]:
         "requestContext": {**context, "stage": "$default", "http": http},
         "headers": request.headers,
     }
-    return event if endpoint.method in ("GET", "DELETE") else event | _body(request, endpoint)
+    if not endpoint.takes_body:
+        return event, ()
+    text, files = _body(request, endpoint)
+    headers = {**request.headers, "content-type": JSON}
+    return event | {"body": text, "isBase64Encoded": False, "headers": headers}, files
 
 
-def _body(request: Incoming, endpoint: Endpoint) -> dict[str, object]:
+def _body(request: Incoming, endpoint: Endpoint) -> tuple[str | None, tuple[UploadedFile, ...]]:
+    content = _content(request)
+    media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
+    if endpoint.body_type == FORM:
+        if media_type != FORM:
+            problem = Problem(("body",), f"send {FORM}, not {media_type[:100]!r}", "missing")
+            raise CallerError("invalid_request", problems=(problem,))
+        return parse_form(content, request.headers["content-type"])
+    if not content:
+        return None, ()
+    if media_type != JSON and not media_type.endswith("+json"):
+        raise CallerError("malformed_json", f"Content-Type is {media_type[:100]!r}; send application/json.")
+    try:
+        return content.decode("utf-8-sig"), ()
+    except UnicodeDecodeError as error:
+        raise CallerError("malformed_json", "The body is not UTF-8.") from error
+
+
+def _content(request: Incoming) -> bytes:
     body = request.event.get("body") or ""
     encoded = bool(request.event.get("isBase64Encoded"))
     try:
@@ -83,16 +107,7 @@ def _body(request: Incoming, endpoint: Endpoint) -> dict[str, object]:
         raise CallerError("malformed_json", "The body is not UTF-8.") from error
     if len(content) > BODY_BYTES_MOST:
         raise CallerError("payload_too_large", f"The body has {len(content)} bytes; {BODY_BYTES_MOST} are allowed.")
-    media_type = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
-    if media_type in endpoint.body_types and media_type != JSON:
-        return {}
-    if media_type != JSON and not media_type.endswith("+json"):
-        raise CallerError("malformed_json", f"Content-Type is {media_type[:100]!r}; send application/json.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise CallerError("malformed_json", "The body is not UTF-8.") from error
-    return {"body": text, "isBase64Encoded": False, "headers": {**request.headers, "content-type": JSON}}
+    return content
 
 
 # -- credentials -------------------------------------------------------------------------------------------------------
@@ -112,6 +127,8 @@ def credential(headers: Mapping[str, str]) -> str | None:
             return rest.strip()
         case "basic":
             return _password(rest.strip())
+        case _ if not rest:
+            return scheme  # some clients send the key alone
         case _:
             raise CallerError("unauthenticated", "Authorization must be Bearer or Basic.")
 
@@ -137,7 +154,10 @@ def parse_json(body: str) -> object:
         parsed: object = json.loads(body, parse_constant=_constant, parse_int=_int, parse_float=_float)
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
-        raise CallerError("malformed_json", f"The body is not JSON: {error.msg} at {at}.") from error
+        problem = Problem(("body", error.pos), "JSON decode error", "json_invalid", {"error": error.msg}, {})
+        raise CallerError(
+            "malformed_json", f"The body is not JSON: {error.msg} at {at}.", problems=(problem,)
+        ) from error
     except RecursionError as error:
         raise _unfit("nested too deeply", "too_deep") from error
     _check_depth(parsed)

@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,14 +20,6 @@ Json = dict[str, object]
 
 _REFERENCE: Final = "#/components/schemas/{model}"
 _SECURITY: Final = ("bearer", "basic", "apiKey")
-_TAGS: Final = {
-    "Jobs": "Documents in; what became of them.",
-    "Uploads": "Files that are sent straight to the object store.",
-    "Collections": "What documents are kept in.",
-    "Documents": "What is kept: text, chunks, metadata.",
-    "Search": "The best passages.",
-    "Service": "Health, errors, this document. No key needed.",
-}
 _EVERYWHERE: Final = ("internal_error", "unavailable", "throttled")
 _GENERATED: Final = ("HTTPValidationError", "ValidationError", "ResponseValidationError")
 
@@ -55,9 +47,9 @@ DOCUMENTATION: Final = tuple(
 )  # fmt: skip
 
 
-def register(app: APIGatewayHttpResolver, endpoints: Iterable[Endpoint]) -> None:
+def register(app: APIGatewayHttpResolver, owned: Iterable[tuple[Endpoint, Dialect]]) -> None:
     """Give the endpoints to the resolver."""
-    for endpoint in endpoints:
+    for endpoint, dialect in owned:
         summary, _, description = (endpoint.answer.__doc__ or "").partition("\n")
         app.route(
             endpoint.path,
@@ -66,14 +58,15 @@ def register(app: APIGatewayHttpResolver, endpoints: Iterable[Endpoint]) -> None
             description=" ".join(description.split()) or None,
             responses=dict(endpoint.responses) or None,
             tags=[endpoint.tag],
-            operation_id=_operation_id(endpoint),
+            operation_id=_operation_id(endpoint, dialect),
             include_in_schema=endpoint.listed,
             status_code=endpoint.status,
         )(endpoint.answer)
 
 
-def _operation_id(endpoint: Endpoint) -> str:
-    first, *others = endpoint.answer.__name__.split("_")
+def _operation_id(endpoint: Endpoint, dialect: Dialect) -> str:
+    name = endpoint.answer.__name__
+    first, *others = (name if dialect.name == "native" else f"{dialect.name}_{name}").split("_")
     return first + "".join(word.capitalize() for word in others)
 
 
@@ -82,8 +75,8 @@ def describe(app: APIGatewayHttpResolver, owned: Sequence[tuple[Endpoint, Dialec
     schema = app.get_openapi_schema(
         title="Forebay",
         version=__version__,
-        description="Asynchronous document ingestion and search. Times are RFC 3339 UTC; unknown members are refused.",
-        tags=[Tag(name=name, description=text) for name, text in _TAGS.items()],
+        description="Asynchronous document ingestion and search.",
+        tags=[Tag(name=name, description=text) for name, text in _tags(owned).items()],
         security_schemes={
             "bearer": HTTPBase(scheme="bearer", description="`Authorization: Bearer <key>`"),
             "basic": HTTPBase(scheme="basic", description="The password is the key."),
@@ -105,6 +98,10 @@ def describe(app: APIGatewayHttpResolver, owned: Sequence[tuple[Endpoint, Dialec
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
 
 
+def _tags(owned: Sequence[tuple[Endpoint, Dialect]]) -> Mapping[str, str]:
+    return {name: text for _, dialect in owned for name, text in dialect.tags.items()}
+
+
 def _template(path: str) -> str:
     return path.replace("<", "{").replace(">", "}")
 
@@ -121,12 +118,15 @@ def _complete(operation: Json, endpoint: Endpoint, dialect: Dialect) -> None:
     if endpoint.scope is not None:
         operation["x-scope"] = endpoint.scope.value
     _complete_parameters(operation, endpoint)
+    if endpoint.body_type != JSON:
+        content = _object(_object(operation, "requestBody"), "content")
+        content[endpoint.body_type] = content.pop(JSON)
     responses = _object(operation, "responses")
     responses.pop("422", None)
     responses.pop("500", None)
     codes: dict[int, list[str]] = {}
     for code in _errors(endpoint):
-        codes.setdefault(CATALOGUE[code].status, []).append(code)
+        codes.setdefault(dialect.error_status(CATALOGUE[code]), []).append(code)
     reference = {"$ref": _REFERENCE.format(model=dialect.error_body.__name__)}
     for status, names in sorted(codes.items()):
         text = "; ".join(f"`{name}`: {CATALOGUE[name].title}" for name in names)
@@ -151,7 +151,7 @@ def _errors(endpoint: Endpoint) -> list[str]:
     codes = [*endpoint.errors, *_EVERYWHERE]
     if endpoint.scope is not None:
         codes += ["unauthenticated", "forbidden"]
-    if endpoint.method in ("POST", "PUT", "PATCH"):
+    if endpoint.takes_body:
         codes += ["malformed_json", "payload_too_large"]
     return [*codes, "invalid_request"]  # unknown query parameters at least
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from forebay.adapters.memory import MemoryObjects, MemoryRecords
+from forebay.adapters.memory import MemoryRecords
+from forebay.adapters.memory_objects import MemoryObjects
 from forebay.dialects.dialect import Function
 from forebay.domain.document import TenantId
 from forebay.domain.errors import DocumentError, Superseded, TransientError

@@ -1,0 +1,57 @@
+"""multipart/form-data bodies: files set aside for the call, everything else as JSON that the resolver validates.
+
+The JSON has a member per field: the text of a text field, the list of the file names of a file field.
+"""
+
+import io
+import json
+import re
+from typing import Final
+
+import multipart
+
+from forebay.dialects.dialect import UploadedFile
+from forebay.domain.errors import CallerError, Problem
+
+FORM: Final = "multipart/form-data"
+_PARTS_MOST: Final = 2_000
+_HEADER_BYTES_MOST: Final = 8_192
+
+
+def parse_form(content: bytes, content_type: str) -> tuple[str, tuple[UploadedFile, ...]]:
+    """The form's fields as JSON, and its files. Raises CallerError invalid_request."""
+    _, options = multipart.parse_options_header(content_type)
+    boundary = options.get("boundary", "")
+    if not boundary:
+        raise _unfit("the Content-Type names no boundary")
+    try:
+        parts = multipart.MultipartParser(
+            io.BytesIO(content),
+            boundary,
+            part_limit=_PARTS_MOST,
+            headersize_limit=_HEADER_BYTES_MOST,
+            spool_limit=len(content) + 1,
+            memory_limit=len(content) + 1,
+        ).parts()
+        fields: dict[str, str | list[str]] = {part.name: part.value for part in parts if not part.filename}
+    except (multipart.MultipartError, UnicodeError, LookupError) as error:
+        raise _unfit(f"not a well-formed form: {error}") from error
+    files = tuple(
+        UploadedFile(part.name, _basename(part.filename), part.content_type, part.raw)
+        for part in parts
+        if part.filename
+    )
+    for file in files:
+        named = fields.setdefault(file.field, [])
+        if isinstance(named, list):
+            named.append(file.name)
+    return json.dumps(fields), files
+
+
+def _basename(filename: str) -> str:
+    """Browsers of old and careless clients send whole paths."""
+    return re.split(r"[/\\]", filename)[-1]
+
+
+def _unfit(message: str) -> CallerError:
+    return CallerError("invalid_request", problems=(Problem(("body",), message, "multipart_invalid"),))
