@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from forebay.adapters.memory import (
     HashingEmbedder,
     MemoryBus,
-    MemoryObjects,
     MemoryQueues,
     MemoryRecords,
     OnCall,
@@ -17,6 +16,7 @@ from forebay.adapters.memory import (
     quietly,
 )
 from forebay.adapters.memory_index import MemoryIndex
+from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain.commands import (
     Command,
     EmbedChunks,
@@ -65,7 +65,7 @@ class Clock:
 
 def memory_engine(*, on_call: OnCall = quietly, policy: Policy | None = None, clock: Clock | None = None) -> Engine:
     """An engine whose every port is in memory; `engine.now` is a `Clock`, ids count up."""
-    ids = itertools.count(1)
+    ids, clock = itertools.count(1), clock or Clock()
     return Engine(
         records=MemoryRecords(on_call),
         objects=MemoryObjects(on_call),
@@ -75,9 +75,10 @@ def memory_engine(*, on_call: OnCall = quietly, policy: Policy | None = None, cl
         extractor=PlainTextExtractor(),
         tokenizer=WordTokenizer(),
         embedder=HashingEmbedder(on_call),
-        now=clock or Clock(),
+        now=clock,
         new_id=lambda: f"{next(ids):032x}",
         remaining_seconds=lambda: 300.0,
+        sleep=clock.move,
         policy=policy or Policy(times=Times(), anonymous_tenant=TENANT),
     )
 

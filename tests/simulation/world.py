@@ -18,13 +18,13 @@ from typing import Any, TypeVar
 from forebay.adapters.memory import (
     HashingEmbedder,
     MemoryBus,
-    MemoryObjects,
     MemoryQueues,
     MemoryRecords,
     PlainTextExtractor,
     WordTokenizer,
 )
 from forebay.adapters.memory_index import MemoryIndex
+from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain.commands import Command, EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, PurgeDocument
 from forebay.domain.document import Collection, RunId, TenantId
 from forebay.domain.errors import CallerError, TransientError
@@ -175,6 +175,7 @@ class World:
             now=self.clock,
             new_id=lambda: f"{next(self._ids):032x}",
             remaining_seconds=lambda: 300.0,
+            sleep=self.clock.move,
             policy=Policy(times=TIMES, anonymous_tenant=TENANT),
         )
 

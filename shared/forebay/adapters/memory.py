@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from forebay.domain.commands import Command
-from forebay.domain.document import ObjectRef, Page
+from forebay.domain.document import Page
 from forebay.domain.errors import DocumentError, TransientError
 from forebay.domain.events import Event
-from forebay.domain.ports import Extraction, PresignedPost
+from forebay.domain.ports import Extraction
 from forebay.domain.records import (
     Above,
     Absent,
@@ -201,93 +201,6 @@ class MemoryRecords:
                 return {}
         self.records[key] = after
         return after
-
-
-@dataclass
-class _Stored:
-    content: bytes
-    version: str
-    metadata: Mapping[str, str]
-
-
-def _etag(stored: _Stored) -> str:
-    return hashlib.md5(stored.content, usedforsecurity=False).hexdigest()
-
-
-class MemoryObjects:
-    """The object store in two dicts; the uploads bucket keeps versions."""
-
-    def __init__(self, on_call: OnCall = quietly) -> None:
-        self._on_call = on_call
-        self.data_bucket = "data"
-        self.uploads_bucket = "uploads"
-        self.buckets: dict[str, dict[str, list[_Stored]]] = {"data": {}, "uploads": {}}
-        self._versions = 0
-
-    def put_upload(self, key: str, content: bytes, metadata: Mapping[str, str] | None = None) -> ObjectRef:
-        """What a user does: put a file into the uploads bucket."""
-        return self._store("uploads", key, content, metadata or {})
-
-    def put(self, key: str, content: bytes) -> ObjectRef:
-        """See ObjectStore."""
-        with self._call("objects.put"):
-            self.buckets["data"].pop(key, None)
-            return self._store("data", key, content, {})
-
-    def get(self, key: str) -> bytes | None:
-        """See ObjectStore."""
-        with self._call("objects.get"):
-            found = self.buckets["data"].get(key)
-            return found[-1].content if found else None
-
-    def head(self, bucket: str, key: str) -> ObjectRef | None:
-        """See ObjectStore."""
-        with self._call("objects.head"):
-            if bucket not in self.buckets:
-                raise DocumentError("source_forbidden", f"access to bucket {bucket} is denied")
-            found = self.buckets[bucket].get(key)
-            return self._ref(bucket, key, found[-1]) if found else None
-
-    def download(self, ref: ObjectRef, to: Path) -> bool:
-        """See ObjectStore."""
-        with self._call("objects.download"):
-            for stored in reversed(self.buckets.get(ref.bucket, {}).get(ref.key, [])):
-                if ref.version in ("", stored.version) and ref.etag in ("", _etag(stored)):
-                    to.write_bytes(stored.content)
-                    return True
-            return False
-
-    def delete_prefix(self, prefix: str) -> None:
-        """See ObjectStore."""
-        with self._call("objects.delete_prefix"):
-            for key in [key for key in self.buckets["data"] if key.startswith(prefix)]:
-                del self.buckets["data"][key]
-
-    def delete_upload(self, key: str) -> None:
-        """See ObjectStore."""
-        with self._call("objects.delete_upload"):
-            self.buckets["uploads"].pop(key, None)
-
-    def presign_post(self, key: str, *, size_bytes: int, media_type: str, expires_seconds: int) -> PresignedPost:
-        """See ObjectStore."""
-        fields = {"key": key, "Content-Type": media_type, "most": str(size_bytes), "expires": str(expires_seconds)}
-        return PresignedPost("memory://uploads", fields)
-
-    @contextmanager
-    def _call(self, name: str) -> Iterator[None]:
-        self._on_call("before", name)
-        yield
-        self._on_call("after", name)
-
-    def _store(self, bucket: str, key: str, content: bytes, metadata: Mapping[str, str]) -> ObjectRef:
-        self._versions += 1
-        stored = _Stored(content, f"v{self._versions}" if bucket == "uploads" else "", metadata)
-        self.buckets[bucket].setdefault(key, []).append(stored)
-        return self._ref(bucket, key, stored)
-
-    @staticmethod
-    def _ref(bucket: str, key: str, stored: _Stored) -> ObjectRef:
-        return ObjectRef(bucket, key, stored.version, _etag(stored), len(stored.content), stored.metadata)
 
 
 class MemoryQueues:

@@ -140,7 +140,7 @@ def _holds(condition: MetadataFilter, metadata: Metadata) -> bool:
     value = metadata.get(condition.key)
     if value is None:
         return False
-    members: Sequence[_Scalar] = value if isinstance(value, list) else [value]
+    members = [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, str | int | float)]
     if condition.at_least is None and condition.at_most is None:
         return any(_is_equal(member, wanted) for member in members for wanted in condition.any_of)
     return any(_is_between(member, condition.at_least, condition.at_most) for member in members)

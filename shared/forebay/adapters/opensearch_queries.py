@@ -198,7 +198,8 @@ def _range(key: str, low: SCALAR | None, high: SCALAR | None) -> Body:
 def _labels(metadata: Metadata) -> Iterator[str]:
     for key, value in metadata.items():
         for member in value if isinstance(value, list) else [value]:
-            yield _label(key, member)
+            if isinstance(member, str | int | float):  # what has members of its own cannot be filtered by
+                yield _label(key, member)
 
 
 def _label(key: str, value: SCALAR) -> str:

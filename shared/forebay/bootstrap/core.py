@@ -60,6 +60,7 @@ def engine_of(ports: Mapping[str, Any], policy: Policy) -> Engine:
         now=partial(datetime.now, UTC),
         new_id=lambda: uuid.uuid4().hex,
         remaining_seconds=lambda: _UNTIMED_SECONDS,
+        sleep=time.sleep,
         policy=policy,
     )
 

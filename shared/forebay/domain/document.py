@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NewType
 
+from pydantic import JsonValue
+
 TenantId = NewType("TenantId", str)  # who owns everything below; from the credential only
 Collection = NewType("Collection", str)  # ^[a-z0-9][a-z0-9._-]{0,127}$
 DocumentId = NewType("DocumentId", str)  # the caller's id, 1..255 printable characters
@@ -11,8 +13,7 @@ DocumentKey = NewType("DocumentKey", str)  # ours: doc_ + base32 of a hash of te
 RunId = NewType("RunId", str)  # one accepted attempt at a document: the fence
 JobId = NewType("JobId", str)
 
-MetadataValue = str | int | float | bool | list[str]
-Metadata = Mapping[str, MetadataValue]
+Metadata = Mapping[str, JsonValue]  # filters see strings, numbers, booleans and those in lists; the rest is only kept
 
 
 @dataclass(frozen=True, slots=True)

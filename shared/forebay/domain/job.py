@@ -90,6 +90,7 @@ class Job:
     counts: Counts = field(default_factory=Counts)  # of the filled shards; complete when all are
     properties: str = ""  # JSON, the caller's own
     callbacks: str = ""  # JSON
+    memo: str = ""  # JSON; what the job's dialect needs to answer later, nobody else's business
     error_code: str = ""
     error_message: str = ""
     created_at: str = ""
@@ -125,6 +126,7 @@ def job_of(record: Record) -> Job:
         counts=counts_of(record),
         properties=text(record, "properties"),
         callbacks=text(record, "callbacks"),
+        memo=text(record, "memo"),
         error_code=text(record, "error"),
         error_message=text(record, "message"),
         created_at=text(record, "created"),
@@ -151,6 +153,9 @@ class Row:
     origin: str = ""  # object key of content that is the run's own, and goes with it
     options: Options = field(default_factory=Options)
     metadata: str = "{}"  # JSON; empty when it is too large and stands in the object store
+    position: int = 0  # within the request
+    memo: str = ""  # JSON, as the job's; "@" when it is too large and stands in the object store
+    annotations: str = ""  # JSON, for the document
     media_type: str = ""
     size_bytes: int = 0
     pages: int = 0
@@ -184,6 +189,9 @@ def row_of(record: Record) -> Row:
         origin=text(record, "origin"),
         options=options_of(record),
         metadata=text(record, "metadata"),
+        position=number(record, "position"),
+        memo=text(record, "memo"),
+        annotations=text(record, "annotations"),
         media_type=text(record, "type"),
         size_bytes=number(record, "size"),
         pages=number(record, "pages"),

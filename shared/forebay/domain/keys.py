@@ -3,6 +3,7 @@
 T#<tenant>#C#<collection>#<h>   D#<key>          a document           h = 16 write shards by hash of the key
 T#<tenant>#C#<collection>#<h>   COUNT            visible documents and chunks of this shard
 T#<tenant>                      COL#<name>       a collection
+T#<tenant>#L#<list>             <time>#<job>     a job in a dialect's list
 JOB#<job>                       META             a job
 JOB#<job>#<shard>               COUNT            exact counts of the shard's rows
 JOB#<job>#<shard>               R#<key>          a job's row: one document in one job
@@ -12,6 +13,7 @@ KEY#<id>                        KEY              an API key
 
 sources/<run>           inline content of a run           (data bucket; expires)
 requests/<job>.json     a request too large for one transaction  (data bucket; expires)
+requests/<job>.memos/<key>  a large memo of a row     (data bucket; expires)
 runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
 uploads/<tenant>/<upload>           presigned uploads     (uploads bucket; expires)
 inbox/<tenant>/<collection>/<path>  files put by hand     (uploads bucket)
@@ -19,6 +21,7 @@ inbox/<tenant>/<collection>/<path>  files put by hand     (uploads bucket)
 
 import base64
 import hashlib
+import re
 from typing import Final
 
 from forebay.domain.document import Collection, DocumentId, DocumentKey, JobId, RunId, TenantId
@@ -28,6 +31,7 @@ DOCUMENT_SHARDS: Final = 16  # per collection
 DUE_SHARDS: Final = 8
 ROWS_PER_SHARD: Final = 200  # of a job
 JOB_SHARDS_MOST: Final = 64
+_COLLECTION: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 
 
 def _digest(*parts: str) -> bytes:
@@ -41,6 +45,11 @@ def _name(prefix: str, *parts: str) -> str:
 def document_key(tenant: TenantId, collection: Collection, document_id: DocumentId) -> DocumentKey:
     """The document's own key: the same for the same tenant, collection and id, safe in paths."""
     return DocumentKey(_name("doc_", tenant, collection, document_id))
+
+
+def collection_called(name: str) -> Collection:
+    """The collection for a name of any form: the name itself where it fits, else one made of its hash."""
+    return Collection(name if _COLLECTION.fullmatch(name) else _name("x-", name))
 
 
 def job_id_for(tenant: TenantId, *idempotency: str) -> JobId:
@@ -105,6 +114,16 @@ def collection(tenant: TenantId, name: Collection) -> Key:
     return Key(collections(tenant), f"COL#{name}")
 
 
+def listed_jobs(tenant: TenantId, list_name: str) -> str:
+    """The partition of a dialect's list of jobs."""
+    return f"T#{tenant}#L#{list_name}"
+
+
+def listed_job(tenant: TenantId, list_name: str, created_at: str, job_id: JobId) -> Key:
+    """A job's place in a dialect's list: oldest first."""
+    return Key(listed_jobs(tenant, list_name), f"{created_at}#{job_id}")
+
+
 def job(job_id: JobId) -> Key:
     """A job's record."""
     return Key(f"JOB#{job_id}", "META")
@@ -148,6 +167,11 @@ def source_object(run: RunId) -> str:
 def request_object(job_id: JobId) -> str:
     """Object key of a request that is expanded in the background."""
     return f"requests/{job_id}.json"
+
+
+def memo_object(job_id: JobId, key: DocumentKey) -> str:
+    """Object key of a row's large memo."""
+    return f"requests/{job_id}.memos/{key}"
 
 
 def run_objects(run: RunId) -> str:

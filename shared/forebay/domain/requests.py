@@ -1,6 +1,7 @@
 """What a caller asks for, whatever the dialect: the arguments of `submit`, `request_upload` and `search`."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from forebay.domain.document import Collection, Metadata, MetadataFilter, TenantId
 from forebay.domain.stored_document import Options
@@ -55,6 +56,23 @@ class DocumentRequest:
     media_type: str
     source: Source
     metadata: Metadata = field(default_factory=dict)
+    position: int = 0  # within the request
+    memo: str = ""  # JSON; kept with the row for the dialect that asked
+    annotations: str = ""  # JSON; kept with the document
+
+
+class Hopeless(StrEnum):
+    """What becomes of a request in which no document can be valid."""
+
+    REFUSED = "refused"
+    FAILED = "failed"  # it is a job that ends at once
+
+
+class OnExisting(StrEnum):
+    """What becomes of a document whose id is taken."""
+
+    REPLACE = "replace"  # once the new version is complete
+    REFUSE = "refuse"  # it ends failed, `document_exists`
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +89,10 @@ class SubmitJob:
     idempotency_key: str | None = None
     request_sha256: str = ""
     dialect: str = "native"
+    memo: str = ""  # JSON; kept with the job for the dialect that asked
+    listed_in: str = ""  # the dialect's list that the job stands in, if any
+    on_existing: OnExisting = OnExisting.REPLACE
+    hopeless: Hopeless = Hopeless.REFUSED
 
 
 @dataclass(frozen=True, slots=True)

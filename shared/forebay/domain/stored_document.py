@@ -34,6 +34,7 @@ class Visible:
     media_type: str
     job: JobId
     origin: str  # object key of the run's own content, "" where the content is not ours
+    metadata: str = ""  # JSON; empty where it stands in the run's batches only
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,8 @@ class Document:
     accepted_at: str = ""  # when the run got the document
     source: ObjectRef | None = None
     origin: str = ""  # object key of content that is the run's own, and goes with it
-    plain: bool = False  # without metadata: the row need not be read for it
+    metadata: str = ""  # JSON; empty where it is too large for the record and stands in the row
+    annotations: str = ""  # JSON; the caller's remarks, which change without ingesting anything
     name: str = ""
     declared_type: str = ""
     media_type: str = ""
@@ -148,6 +150,7 @@ def visible_value(visible: Visible) -> Mapping[str, Value]:
         "type": visible.media_type,
         "job": visible.job,
         "origin": visible.origin,
+        "metadata": visible.metadata,
     }
 
 
@@ -168,6 +171,7 @@ def _visible_of(record: Record) -> Visible | None:
         media_type=text(visible, "type"),
         job=JobId(text(visible, "job")),
         origin=text(visible, "origin"),
+        metadata=text(visible, "metadata"),
     )
 
 
@@ -201,7 +205,8 @@ def document_of(record: Record) -> Document:
         accepted_at=text(record, "accepted"),
         source=source_of(record),
         origin=text(record, "origin"),
-        plain=bool(record.get("plain")),
+        metadata=text(record, "metadata"),
+        annotations=text(record, "annotations"),
         name=text(record, "name"),
         declared_type=text(record, "declared"),
         media_type=text(record, "type"),

@@ -8,8 +8,8 @@ from pydantic import JsonValue
 
 from forebay.domain import keys
 from forebay.domain.document import Collection, TenantId
-from forebay.domain.errors import CallerError, TransientError
-from forebay.domain.records import Record, Refused, Update, number, text
+from forebay.domain.errors import CallerError
+from forebay.domain.records import Absent, Condition, Has, Record, Refused, Update, Value, number, text
 from forebay.domain.requests import Window
 from forebay.domain.stored_document import Options
 from forebay.domain.times import stamp
@@ -27,6 +27,8 @@ class CollectionView:
     documents: int
     chunks: int
     created_at: str
+    updated_at: str
+    properties: Mapping[str, JsonValue]  # of the dialects, each under its own name
 
 
 def collection_view(engine: Engine, tenant: TenantId, name: Collection) -> CollectionView:
@@ -61,21 +63,50 @@ def default_options(engine: Engine, tenant: TenantId, name: Collection) -> Optio
     return Options(chunk, min(overlap, chunk // 2), stored.get("on_unchanged") == "reprocess")
 
 
-def put_collection(
-    engine: Engine, tenant: TenantId, name: Collection, description: str | None, options: str | None
+@dataclass(frozen=True, slots=True)
+class CollectionChange:
+    """What is to be changed of a collection; None leaves it. `options` and `properties` are JSON."""
+
+    description: str | None = None
+    options: str | None = None
+    properties: str | None = None
+
+
+def put_collection(engine: Engine, tenant: TenantId, name: Collection, change: CollectionChange) -> CollectionView:
+    """Make the collection, or change what is given of it. Idempotent."""
+    return _written(engine, tenant, name, change, when=())
+
+
+def create_collection(engine: Engine, tenant: TenantId, name: Collection, change: CollectionChange) -> bool:
+    """Make the collection; False, and nothing is changed, where it is there already."""
+    key = keys.collection(tenant, name)
+    made = engine.records.write(Update(key, set=_changes(engine, change), default=_made(engine), when=(Absent(),)))
+    return not isinstance(made, Refused)
+
+
+def change_collection(engine: Engine, tenant: TenantId, name: Collection, change: CollectionChange) -> CollectionView:
+    """Change what is given of the collection. Raises CallerError not_found."""
+    return _written(engine, tenant, name, change, when=(Has("created"),))
+
+
+def _written(
+    engine: Engine, tenant: TenantId, name: Collection, change: CollectionChange, *, when: tuple[Condition, ...]
 ) -> CollectionView:
-    """Make the collection, or change what is given of it; `options` is JSON."""
-    given = {"description": description, "options": options}
-    made = engine.records.write(
-        Update(
-            keys.collection(tenant, name),
-            set={name_: value for name_, value in given.items() if value is not None},
-            default={"created": stamp(engine.now())},
-        )
-    )
+    update = Update(keys.collection(tenant, name), _changes(engine, change), default=_made(engine), when=when)
+    made = engine.records.write(update)
     if isinstance(made, Refused):
-        raise TransientError("the collection could not be written")
+        raise CallerError("not_found", f"there is no collection {name}")
     return _views(engine, tenant, [made])[0]
+
+
+def _made(engine: Engine) -> dict[str, Value]:
+    return {"created": stamp(engine.now())}
+
+
+def _changes(engine: Engine, change: CollectionChange) -> dict[str, Value]:
+    given = {"description": change.description, "options": change.options, "properties": change.properties}
+    changes: dict[str, Value] = {name: value for name, value in given.items() if value is not None}
+    return changes | {"updated": stamp(engine.now())}
 
 
 def _views(engine: Engine, tenant: TenantId, records: Sequence[Record]) -> list[CollectionView]:
@@ -94,6 +125,8 @@ def _views(engine: Engine, tenant: TenantId, records: Sequence[Record]) -> list[
                 documents=sum(number(count, "documents") for count in seen),
                 chunks=sum(number(count, "chunks") for count in seen),
                 created_at=text(record, "created"),
+                updated_at=text(record, "updated") or text(record, "created"),
+                properties=json.loads(text(record, "properties") or "{}"),
             )
         )
     return views

@@ -69,4 +69,5 @@ class Engine:
     now: Callable[[], datetime]
     new_id: Callable[[], str]  # lower-case letters and digits, unique
     remaining_seconds: Callable[[], float]  # of this invocation
+    sleep: Callable[[float], None]  # seconds
     policy: Policy = field(default_factory=Policy)

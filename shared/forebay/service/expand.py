@@ -9,16 +9,16 @@ from forebay.domain.document import Collection
 from forebay.domain.errors import CATALOGUE, Superseded, TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of, job_of
 from forebay.domain.records import Absent, Has, Put, Refused, Update, Write
-from forebay.domain.requests import DocumentRequest, SubmitJob
+from forebay.domain.requests import DocumentRequest, OnExisting, SubmitJob
 from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import end, finish
 from forebay.service.remove import MARGIN_SECONDS, expand_removal
 from forebay.service.settle import ShardEnd, shard_writes
-from forebay.service.sources import document_id, row_for, unlocated_row
-from forebay.service.submit import extract_command, unpacked
-from forebay.service.take_over import Overtaken, TakeOver, TooManyWrites, failed_row_record, take_over
+from forebay.service.sources import document_id, refused_row, row_for, unlocated_row
+from forebay.service.submit import extract_command, stored_request
+from forebay.service.take_over import Occupied, Overtaken, TakeOver, TooManyWrites, failed_row_record, take_over
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def expand(engine: Engine, command: ExpandJob) -> None:
     if job.kind is JobKind.DELETE:
         expand_removal(engine, job)
         return
-    request = _request(engine, job)
+    request = stored_request(engine, job)
     if request is None:
         raise TransientError("the request of the job is not in the object store")
     waiting = _without_row(engine, job, request)
@@ -48,7 +48,7 @@ def expand(engine: Engine, command: ExpandJob) -> None:
 
 def give_up(engine: Engine, job: Job) -> None:
     """The expansion failed every time it was tried: what it has not accepted ends as poison, and so the job ends."""
-    request = _request(engine, job) if job.kind is not JobKind.DELETE else None
+    request = stored_request(engine, job) if job.kind is not JobKind.DELETE else None
     if request is None:
         end(engine, job, JobState.FAILED, "poison", CATALOGUE["poison"].title)
         return
@@ -56,11 +56,6 @@ def give_up(engine: Engine, job: Job) -> None:
         row = unlocated_row(request, document, job)
         _end_at_once(engine, job, _ended(engine, row, RowState.FAILED, "poison", CATALOGUE["poison"].title))
     _expanded(engine, job)
-
-
-def _request(engine: Engine, job: Job) -> SubmitJob | None:
-    packed = engine.objects.get(f"{keys.request_object(job.id)}/{job.request_sha256}")
-    return unpacked(job, packed) if packed is not None else None
 
 
 def _expanded(engine: Engine, job: Job) -> None:
@@ -84,26 +79,31 @@ def _accept(engine: Engine, job: Job, request: SubmitJob, documents: list[Docume
         if row.state is RowState.FAILED:
             _end_at_once(engine, job, row)
     good = [row for row in rows if row.state is RowState.OPEN]
-    _take(engine, job, good)
+    _take(engine, job, good, request.on_existing)
 
 
-def _take(engine: Engine, job: Job, rows: list[Row]) -> None:
+def _take(engine: Engine, job: Job, rows: list[Row], on_existing: OnExisting) -> None:
     if not rows:
         return
-    refused = take_over(engine, TakeOver(job, rows))
-    if isinstance(refused, Overtaken):
+    refused = take_over(engine, TakeOver(job, rows, on_existing=on_existing))
+    if isinstance(refused, Overtaken | Occupied):
         for row in rows:
             if row.key in refused.keys:
-                message = "A newer request was served before this one came to the document."
-                _end_at_once(engine, job, _ended(engine, row, RowState.CANCELED, "superseded", message))
-        _take(engine, job, [row for row in rows if row.key not in refused.keys])
+                ended = _overtaken(engine, row) if isinstance(refused, Overtaken) else refused_row(engine, row)
+                _end_at_once(engine, job, ended)
+        _take(engine, job, [row for row in rows if row.key not in refused.keys], on_existing)
         return
     if isinstance(refused, TooManyWrites) or (isinstance(refused, Refused) and len(rows) > 1):
         for row in rows:  # too many, or another expander took some of them: one by one
-            _take(engine, job, [row])
+            _take(engine, job, [row], on_existing)
         return
     if refused is None:
         engine.queues.offer([extract_command(job, row) for row in rows])
+
+
+def _overtaken(engine: Engine, row: Row) -> Row:
+    message = "A newer request was served before this one came to the document."
+    return _ended(engine, row, RowState.CANCELED, "superseded", message)
 
 
 def _ended(engine: Engine, row: Row, state: RowState, code: str, message: str) -> Row:

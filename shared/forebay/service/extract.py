@@ -96,9 +96,9 @@ def _claimed(engine: Engine, command: ExtractDocument) -> Document | None:
 
 
 def _metadata(engine: Engine, document: Document) -> str:
-    """The document's metadata as JSON; its row is read only where there is any."""
-    if document.plain:
-        return "{}"
+    """The document's metadata as JSON; its row is read only where it is large."""
+    if document.metadata:
+        return document.metadata
     record = engine.records.get(document.row_key)
     if record is None:
         raise Superseded("the job has expired")

@@ -19,7 +19,7 @@ from forebay.service.take_over import visibility_writes
 log = logging.getLogger(__name__)
 
 # What `visible` and the row have from now on: without it a record at rest fits into one write unit of 1 KB.
-_MOVED = ("done", "attempt", "sha256", "fingerprint", "origin", "started")
+_MOVED = ("done", "attempt", "sha256", "fingerprint", "origin", "started", "metadata")
 
 _TRIES = 6  # then sweep takes over: a function that keeps sending itself messages is stopped by Lambda after 16
 
@@ -101,4 +101,5 @@ def _visible(document: Document) -> Visible:
         media_type=document.media_type,
         job=document.job,
         origin=document.origin,
+        metadata=document.metadata,
     )

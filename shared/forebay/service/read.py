@@ -1,8 +1,10 @@
 """Read documents: their state, and the text and chunks of the version that is visible."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from pydantic import JsonValue
 
 from forebay.domain import keys
 from forebay.domain.batches import BATCH_CHUNKS, Batch, unpacked_batch
@@ -27,6 +29,12 @@ class DocumentView:
     document: Document
     status: str
     metadata: Metadata | None = None
+
+    @property
+    def annotations(self) -> Mapping[str, JsonValue]:
+        """The caller's remarks on the document."""
+        remarks: Mapping[str, JsonValue] = json.loads(self.document.annotations or "{}")
+        return remarks
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,11 @@ def document_views(
         records, following = walk(engine, shards, "D#", window, wanted=lambda r: _listed(r, wanted.prefix))
     documents = [document_of(record) for record in records]
     return [DocumentView(document, document.state.value) for document in documents], following
+
+
+def with_metadata(engine: Engine, views: Sequence[DocumentView]) -> list[DocumentView]:
+    """The same views with their metadata: from their own records, or one read each where it is large."""
+    return [replace(view, metadata=_metadata(engine, view.document)) for view in views]
 
 
 def _listed(record: Record, prefix: str) -> bool:
@@ -112,7 +125,10 @@ def _visible(engine: Engine, address: Address) -> tuple[Document, Visible]:
 
 def _metadata(engine: Engine, document: Document) -> Metadata:
     stored: Metadata = {}
-    if document.visible is not None:
+    known = document.visible.metadata if document.visible is not None else document.metadata
+    if known:
+        stored = json.loads(known)
+    elif document.visible is not None:
         stored = json.loads(_batch(engine, document.visible, 0).metadata)
     else:
         record = engine.records.get(document.row_key)

@@ -23,7 +23,8 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import RowState
 from forebay.service.engine import Engine
 
-_ROW_METADATA_BYTES = 2_048  # larger metadata goes to the object store
+_ROW_METADATA_BYTES = 2_048  # larger metadata, or a larger memo, goes to the object store
+_ASIDE = "@"  # in the place of a memo that went there
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,9 @@ def unlocated_row(request: SubmitJob, document: DocumentRequest, job: Job) -> Ro
         declared_type=declared_type(document),
         options=request.options,
         metadata=metadata_text(document.metadata),
+        position=document.position,
+        memo=document.memo,
+        annotations=document.annotations,
     )
 
 
@@ -91,7 +95,7 @@ def row_for(engine: Engine, request: SubmitJob, document: DocumentRequest, job: 
     Puts inline content into the object store under a name that only this content has, so doing it again, or for
     another body under the same idempotency key, harms nothing.
     """
-    row = unlocated_row(request, document, job)
+    row = _memo_aside(engine, unlocated_row(request, document, job))
     try:
         content = inline_content(document.source)
         if content is None:
@@ -103,6 +107,13 @@ def row_for(engine: Engine, request: SubmitJob, document: DocumentRequest, job: 
         return _failed(engine, row, error)
     name = f"{keys.source_object(row.run)}/{hashlib.sha256(content).hexdigest()[:32]}"
     return _with_source(engine, row, Located(engine.objects.put(name, content), origin=name))
+
+
+def _memo_aside(engine: Engine, row: Row) -> Row:
+    if len(row.memo.encode()) <= _ROW_METADATA_BYTES:
+        return row
+    engine.objects.put(keys.memo_object(row.job, row.key), row.memo.encode())
+    return replace(row, memo=_ASIDE)
 
 
 def _with_source(engine: Engine, row: Row, located: Located) -> Row:
@@ -120,6 +131,11 @@ def _with_source(engine: Engine, row: Row, located: Located) -> Row:
         metadata=metadata,
         origin=origin,
     )
+
+
+def refused_row(engine: Engine, row: Row) -> Row:
+    """The row of a document that is there already and is not to be replaced."""
+    return _failed(engine, row, DocumentError("document_exists", f"there is a document {row.document_id} already"))
 
 
 def _failed(engine: Engine, row: Row, error: DocumentError) -> Row:
@@ -195,3 +211,11 @@ def row_metadata(engine: Engine, row: Row) -> str:
         return row.metadata
     stored = engine.objects.get(f"{keys.source_object(row.run)}/metadata.json")
     return stored.decode() if stored is not None else json.dumps({})
+
+
+def row_memo(engine: Engine, row: Row) -> str:
+    """The row's memo as JSON, from wherever it is kept; empty where there is none."""
+    if row.memo != _ASIDE:
+        return row.memo
+    stored = engine.objects.get(keys.memo_object(row.job, row.key))
+    return stored.decode() if stored is not None else ""

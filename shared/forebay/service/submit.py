@@ -24,7 +24,9 @@ from forebay.domain.requests import (
     BadSource,
     BytesSource,
     DocumentRequest,
+    Hopeless,
     ObjectSource,
+    OnExisting,
     SubmitJob,
     TextSource,
     UploadSource,
@@ -34,12 +36,29 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
-from forebay.service.sources import declared_type, document_id, document_name, inline_content, locate, row_for
-from forebay.service.take_over import Overtaken, TakeOver, TooManyWrites, failed_row_record, take_over
+from forebay.service.sources import (
+    declared_type,
+    document_id,
+    document_name,
+    inline_content,
+    locate,
+    refused_row,
+    row_for,
+)
+from forebay.service.take_over import (
+    Hindrance,
+    Occupied,
+    Overtaken,
+    TakeOver,
+    TooManyWrites,
+    failed_row_record,
+    take_over,
+)
 
 log = logging.getLogger(__name__)
 
 INLINE_DOCUMENTS = 25  # more are expanded in the background
+_LISTED = timedelta(days=45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +81,15 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
         stored = _stored(engine, request, job.id)
         if stored is not None:
             return stored
-    refused: Refused | TooManyWrites | Overtaken | None = TooManyWrites()
+    refused: Hindrance | None = TooManyWrites()
     rows: list[Row] = []
     if len(request.documents) <= INLINE_DOCUMENTS:
         rows = [row_for(engine, request, document, job) for document in request.documents]
-        refused = _record(engine, job, rows)
-    if isinstance(refused, TooManyWrites | Overtaken):
+        refused = _record(engine, job, request, rows)
+    if isinstance(refused, Occupied):
+        rows = [refused_row(engine, row) if row.key in refused.keys else row for row in rows]
+        refused = _record(engine, job, request, rows)
+    if isinstance(refused, TooManyWrites | Overtaken | Occupied):
         refused = _put_aside(engine, job, request)
     if refused is not None:
         stored = _stored(engine, request, job.id)
@@ -89,7 +111,7 @@ def _refuse_bad(request: SubmitJob) -> None:
     if twice:
         raise CallerError("invalid_request", "Two documents share an id.", problems=tuple(twice))
     bad = [(n, d.source) for n, d in enumerate(request.documents) if isinstance(d.source, BadSource)]
-    if len(bad) == len(request.documents):
+    if bad and len(bad) == len(request.documents) and request.hopeless is Hopeless.REFUSED:
         problems = tuple(Problem(("body", "documents", n, "source"), source.message, source.code) for n, source in bad)
         raise CallerError("invalid_request", "No document of the request can be valid.", problems=problems)
 
@@ -109,6 +131,7 @@ def _new_job(engine: Engine, request: SubmitJob) -> Job:
         dialect=request.dialect,
         properties=request.properties,
         callbacks=request.callbacks,
+        memo=request.memo,
         created_at=stamp(engine.now()),
     )
 
@@ -136,6 +159,7 @@ def job_record(engine: Engine, job: Job) -> Record:
         "dialect": job.dialect,
         "properties": job.properties,
         "callbacks": job.callbacks,
+        "memo": job.memo,
         "created": job.created_at,
         "jpk": f"T#{job.tenant}",
         "jsk": f"{job.created_at}#{job.id}",
@@ -147,7 +171,7 @@ def job_record(engine: Engine, job: Job) -> Record:
     return record | ({"filled": job.filled} if job.filled else {})
 
 
-def _record(engine: Engine, job: Job, rows: Sequence[Row]) -> Refused | TooManyWrites | Overtaken | None:
+def _record(engine: Engine, job: Job, request: SubmitJob, rows: Sequence[Row]) -> Hindrance | None:
     """The inline way: everything in one transaction, then the commands."""
     good = [row for row in rows if row.state is RowState.OPEN]
     failed = [row for row in rows if row.state is RowState.FAILED]
@@ -157,14 +181,24 @@ def _record(engine: Engine, job: Job, rows: Sequence[Row]) -> Refused | TooManyW
     else:
         done = replace(job, filled=frozenset({0}), counts=Counts(failed=len(failed)))
         first = [Put(job.record_key, job_record(engine, done), when=(Absent(),))]
+    first += _listing(engine, job, request)
     first += [Put(row.record_key, failed_row_record(engine, row)) for row in failed]
-    refused = take_over(engine, TakeOver(job, good, first, solo=len(rows) == 1))
+    taking = TakeOver(job, good, first, solo=len(rows) == 1, on_existing=request.on_existing)
+    refused = take_over(engine, taking)
     if refused is None:
         engine.queues.offer([extract_command(job, row) for row in good])
         log.info("job accepted", extra={"job_id": job.id, "documents": len(rows), "refused": len(failed)})
         if not good:
             finish(engine, job.id)
     return refused
+
+
+def _listing(engine: Engine, job: Job, request: SubmitJob) -> list[Write]:
+    """The job's place in its dialect's list; kept a little longer than the job itself."""
+    if not request.listed_in:
+        return []
+    place = keys.listed_job(job.tenant, request.listed_in, job.created_at, job.id)
+    return [Put(place, {"job": job.id, "ttl": int((engine.now() + _LISTED).timestamp())})]
 
 
 def extract_command(job: Job, row: Row) -> ExtractDocument:
@@ -183,6 +217,7 @@ def _put_aside(engine: Engine, job: Job, request: SubmitJob) -> Refused | None:
     waiting = replace(job, expanding=True, filled=frozenset(shard for shard, rows in shards.items() if not rows))
     writes: list[Write] = [Put(job.record_key, job_record(engine, waiting), when=(Absent(),))]
     writes += [Put(keys.counter(job.id, shard), {"left": rows}) for shard, rows in shards.items() if rows]
+    writes += _listing(engine, job, request)
     refused = engine.records.transact(writes)
     if refused is None:
         engine.queues.offer([ExpandJob(tenant=job.tenant, job=job.id)])
@@ -199,17 +234,27 @@ def _packed(request: SubmitJob) -> bytes:
         source = {
             name: b64encode(v).decode() if isinstance(v, bytes) else v for name, v in asdict(document.source).items()
         }
-        packed = {"id": document.id, "name": document.name, "media_type": document.media_type}
+        plain = ("id", "name", "media_type", "position", "memo", "annotations")
+        packed = {name: getattr(document, name) for name in plain}
         documents.append(
             packed | {"metadata": document.metadata, "kind": type(document.source).__name__, "source": source}
         )
-    return json.dumps(
-        {"options": asdict(request.options), "priority": request.priority, "documents": documents}
-    ).encode()
+    packed_request = {
+        "options": asdict(request.options),
+        "priority": request.priority,
+        "on_existing": request.on_existing.value,
+        "documents": documents,
+    }
+    return json.dumps(packed_request).encode()
 
 
-def unpacked(job: Job, packed: bytes) -> SubmitJob:
-    """The request that `submit` put aside."""
+def stored_request(engine: Engine, job: Job) -> SubmitJob | None:
+    """The request that `submit` put aside, while the job is expanded; None when it is gone."""
+    packed = engine.objects.get(f"{keys.request_object(job.id)}/{job.request_sha256}")
+    return _unpacked(job, packed) if packed is not None else None
+
+
+def _unpacked(job: Job, packed: bytes) -> SubmitJob:
     stored = json.loads(packed)
     documents = tuple(
         DocumentRequest(
@@ -220,6 +265,9 @@ def unpacked(job: Job, packed: bytes) -> SubmitJob:
             if each["kind"] == "BytesSource"
             else _KINDS[each["kind"]](**each["source"]),
             metadata=each["metadata"],
+            position=each["position"],
+            memo=each["memo"],
+            annotations=each["annotations"],
         )
         for each in stored["documents"]
     )
@@ -231,6 +279,7 @@ def unpacked(job: Job, packed: bytes) -> SubmitJob:
         priority=stored["priority"],
         request_sha256=job.request_sha256,
         dialect=job.dialect,
+        on_existing=OnExisting(stored["on_existing"]),
     )
 
 

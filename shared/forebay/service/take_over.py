@@ -14,6 +14,7 @@ from forebay.domain.document import DocumentKey, RunId
 from forebay.domain.errors import TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of
 from forebay.domain.records import Absent, Condition, Is, Key, Put, Record, Refused, Update, Value, Write
+from forebay.domain.requests import OnExisting
 from forebay.domain.stored_document import (
     DeadRun,
     Document,
@@ -32,11 +33,12 @@ log = logging.getLogger(__name__)
 
 TRANSACTION_MOST = 100  # writes, DynamoDB's limit
 _TRIES = 6
+_METADATA_BYTES = 512  # of the document's own record: larger metadata is read from its row
 _NEW = Absent()
 # Attributes of the former run that the new one must not inherit.
 _FORGOTTEN = (
     "done", "attempt", "batches", "chunks", "pages", "size", "sha256", "fingerprint", "type",
-    "error", "message", "started", "purged", "redrives", "attempts", "ttl", "origin",
+    "error", "message", "started", "purged", "redrives", "attempts", "ttl", "origin", "metadata",
 )  # fmt: skip
 
 
@@ -48,6 +50,13 @@ class TooManyWrites:
 @dataclass(frozen=True, slots=True)
 class Overtaken:
     """Some documents went to newer requests while these rows waited to be expanded; nothing was written."""
+
+    keys: frozenset[DocumentKey]
+
+
+@dataclass(frozen=True, slots=True)
+class Occupied:
+    """Some documents are there already, and the request does not want to replace any; nothing was written."""
 
     keys: frozenset[DocumentKey]
 
@@ -66,15 +75,17 @@ def row_record(row: Row) -> Record:
     }
     if row.source is not None:
         record["source"] = source_value(row.source)
-    if row.origin:
-        record["origin"] = row.origin
-    return record
+    said: Record = {"origin": row.origin, "position": row.position, "memo": row.memo, "annotations": row.annotations}
+    return record | {name: value for name, value in said.items() if value}
 
 
 def failed_row_record(engine: Engine, row: Row) -> Record:
     """A row that ended before it began, as the record store keeps it."""
     told = {"error": row.error_code, "message": row.error_message[:500], "finished": row.finished_at}
     return {**row_record(row), **told, "ttl": expiry(engine)}
+
+
+Hindrance = Refused | TooManyWrites | Overtaken | Occupied
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +97,10 @@ class TakeOver:
     first: Sequence[Write] = ()
     solo: bool = False  # the row is the only one of its job
     row_is: Condition = _NEW  # what must hold of each row's record before
+    on_existing: OnExisting = OnExisting.REPLACE
 
 
-def take_over(engine: Engine, taking: TakeOver) -> Refused | TooManyWrites | Overtaken | None:
+def take_over(engine: Engine, taking: TakeOver) -> Hindrance | None:
     """Give each row's document the row's run, together with the writes `first`. None means done.
 
     Refused means that a condition of `first` or of a row failed (positions count `first`, then the rows' puts):
@@ -128,16 +140,22 @@ def _finish_filled(engine: Engine, ends: Sequence[ShardEnd]) -> None:
             finish(engine, end.job)
 
 
-def _hindered(taking: TakeOver, held: Mapping[DocumentKey, Document]) -> Refused | Overtaken | None:
+def _hindered(taking: TakeOver, held: Mapping[DocumentKey, Document]) -> Refused | Overtaken | Occupied | None:
     """A twin of this call was first and the documents have these very runs; or, where the job is expanded long after
-    it was asked for, someone else asked for the documents later and was served before."""
+    it was asked for, someone else asked for the documents later and was served before; or they are there already and
+    are not to be replaced."""
     runs = {key: document.run for key, document in held.items()}
     taken = tuple(place for place, row in enumerate(taking.rows, len(taking.first)) if runs.get(row.key) == row.run)
     if taken:
         return Refused(taken)
     job = taking.job
     newer = frozenset(key for key, document in held.items() if document.accepted_at > job.created_at)
-    return Overtaken(newer) if job.expanding and newer else None
+    if job.expanding and newer:
+        return Overtaken(newer)
+    if taking.on_existing is OnExisting.REPLACE:
+        return None
+    there = frozenset(key for key, document in held.items() if document.visible or document.state in WORKING)
+    return Occupied(there) if there else None
 
 
 def _places(taking: TakeOver) -> list[Key]:
@@ -234,7 +252,7 @@ def _document_write(engine: Engine, taking: TakeOver, row: Row, before: Document
         return Put(key, {**fresh, "created": fresh["updated"], "dead": {}}, when=(Absent(),))
     dead = {f"dead.{run}": dead_value(left) for run, left in newly_dead(engine, job, row, before).items()}
     forgotten = tuple(name for name in _FORGOTTEN if name not in fresh)
-    leaving = ("visible",) if job.kind is JobKind.DELETE else ()
+    leaving = ("visible", "annotations") if job.kind is JobKind.DELETE else ()
     return Update(
         key,
         set={**fresh, **dead},
@@ -265,7 +283,10 @@ def _fresh(engine: Engine, job: Job, row: Row, *, solo: bool) -> dict[str, Value
     fresh |= {"name": row.name, "declared": row.declared_type, "options": options_value(row.options)}
     if row.source is not None:
         fresh["source"] = source_value(row.source)
-        fresh["plain"] = row.metadata == "{}"
+        if len(row.metadata.encode()) <= _METADATA_BYTES:
+            fresh["metadata"] = row.metadata
+        if row.annotations:
+            fresh["annotations"] = row.annotations
         if row.origin:
             fresh["origin"] = row.origin
         if row.source.key.startswith("inbox/"):

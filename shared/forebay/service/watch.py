@@ -1,7 +1,7 @@
 """Watch jobs: their state and counts as they stand, and their documents one by one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from forebay.domain import keys
@@ -14,6 +14,8 @@ from forebay.domain.stored_document import Document, document_of
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.cursors import read_cursor, write_cursor
 from forebay.service.engine import Engine
+from forebay.service.sources import unlocated_row
+from forebay.service.submit import stored_request
 from forebay.service.walk import walk
 
 COUNTED_RUNNING_MOST: Final = 200  # open rows; of a larger job all open documents are shown as queued
@@ -203,6 +205,27 @@ def row_views(
         if cursor is None or len(views) >= window.limit:
             break
     return views, cursor
+
+
+def every_row(engine: Engine, job: Job) -> list[RowView]:
+    """All documents of the job in the order of its request, accepted or not yet; for dialects that answer whole."""
+    request = stored_request(engine, job) if job.expanding else None
+    rows = _stored_rows(engine, job)
+    there = {row.key for row in rows}
+    asked = [unlocated_row(request, document, job) for document in request.documents] if request is not None else []
+    rows += [row for row in asked if row.key not in there]
+    return _row_views(engine, job.tenant, sorted(rows, key=lambda row: row.position))
+
+
+def _stored_rows(engine: Engine, job: Job) -> list[Row]:
+    rows: list[Row] = []
+    for shard in range(job.shards):
+        query: Query | None = Query(keys.job_rows(job.id, shard), prefix="R#", limit=1_000)
+        while query is not None:
+            page = engine.records.query(query)
+            rows += [row_of(record) for record in page.records]
+            query = replace(query, after=page.next) if page.next is not None else None
+    return rows
 
 
 def _row_views(engine: Engine, tenant: TenantId, rows: Sequence[Row]) -> list[RowView]:

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain.document import TenantId
 from forebay.service.authenticate import create_key
 from forebay.service.engine import Policy
-from tests.http_client import Client, engine_on_fakes
+from tests.http_client import Client, Form, engine_on_fakes
 
 HERE = Path(__file__).parent
 
@@ -31,6 +32,11 @@ def test_case(case: Mapping[str, Any]) -> None:
     for number, step in enumerate(case["steps"], start=1):
         if step.get("work"):
             client.work()
+        elif "steps_of_work" in step:
+            for _ in range(step["steps_of_work"]):
+                client.step()
+        elif "object" in step:
+            put_object(client, filled(step["object"], kept))
         else:
             take(client, step, kept, f"step {number}: {step['send']}")
 
@@ -39,6 +45,8 @@ def take(client: Client, step: Mapping[str, Any], kept: dict[str, str], where: s
     """Send the step's request and compare."""
     method, _, url = filled(step["send"], kept).partition(" ")
     body = step["text"] if "text" in step else filled(step.get("body"), kept)
+    if "form" in step:
+        body = Form(filled(step["form"], kept))
     answer = client.send(method, url, body, filled(step.get("headers", {}), kept))
 
     assert answer.status == step["status"], f"{where}: {answer.text[:2000]}"
@@ -48,6 +56,13 @@ def take(client: Client, step: Mapping[str, Any], kept: dict[str, str], where: s
         fits(filled(step["answer"], kept), answer.json, where, exactly=step.get("exactly", False))
     for name, path in step.get("keep", {}).items():
         kept[name] = member(answer.json, path)
+
+
+def put_object(client: Client, told: Mapping[str, str]) -> None:
+    """An object of a bucket that users fill; without a bucket, the uploads bucket."""
+    objects = client.engine.objects
+    assert isinstance(objects, MemoryObjects)
+    objects.put_object(told.get("bucket", objects.uploads_bucket), told["key"], told["content"].encode())
 
 
 def filled(value: Any, kept: Mapping[str, str]) -> Any:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from forebay.adapters.memory import MemoryObjects
+from forebay.adapters.memory_objects import MemoryObjects
 from forebay.adapters.s3_objects import S3Objects
 from forebay.domain.document import ObjectRef
 from forebay.domain.errors import DocumentError, TransientError

@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 from pydantic import ValidationError
 
-from forebay.adapters.memory import MemoryObjects
+from forebay.adapters.memory_objects import MemoryObjects
 from forebay.dialects.native import parse, render
 from forebay.dialects.native.requests import JobRequest, OptionsBody, SearchRequestBody
 from forebay.dialects.native.responses import JobBody, RowStatus

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from forebay.adapters.memory import MemoryBus, MemoryObjects, MemoryQueues, MemoryRecords
+from forebay.adapters.memory import MemoryBus, MemoryQueues, MemoryRecords
 from forebay.adapters.memory_index import MemoryIndex
+from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain import keys
 from forebay.domain.document import JobId
 from forebay.domain.job import Job, Row, job_of, row_of

@@ -3,7 +3,7 @@ import pytest
 from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import CallerError
 from forebay.domain.requests import Address, Window
-from forebay.service.collections import collection_view, collection_views, put_collection
+from forebay.service.collections import CollectionChange, collection_view, collection_views, put_collection
 from forebay.service.remove import remove_document
 from tests.builders import COLLECTION, TENANT
 from tests.unit.service.scene import Scene, words
@@ -39,9 +39,9 @@ def test_a_collection_counts_what_readers_see(scene: Scene) -> None:
 
 
 def test_a_collection_can_be_made_and_changed_by_hand(scene: Scene) -> None:
-    made = put_collection(scene.engine, TENANT, COLLECTION, "Our manuals", '{"chunk_tokens": 100}')
+    made = put_collection(scene.engine, TENANT, COLLECTION, CollectionChange("Our manuals", '{"chunk_tokens": 100}'))
     scene.clock.move(60)
-    changed = put_collection(scene.engine, TENANT, COLLECTION, "All manuals", None)
+    changed = put_collection(scene.engine, TENANT, COLLECTION, CollectionChange("All manuals"))
 
     assert (made.description, made.options) == ("Our manuals", {"chunk_tokens": 100})
     assert (changed.description, changed.options, changed.created_at) == (
@@ -60,7 +60,7 @@ def test_there_is_no_unknown_or_other_tenants_collection(scene: Scene) -> None:
 
 def test_collections_are_listed_by_name(scene: Scene) -> None:
     for name in ("b", "a", "c"):
-        put_collection(scene.engine, TENANT, Collection(name), None, None)
+        put_collection(scene.engine, TENANT, Collection(name), CollectionChange())
 
     first, cursor = collection_views(scene.engine, TENANT, Window(2))
     rest, end = collection_views(scene.engine, TENANT, Window(2, cursor))

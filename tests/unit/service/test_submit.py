@@ -1,6 +1,9 @@
+import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from forebay.domain import keys
 from forebay.domain.document import JobId, SearchScope
@@ -8,16 +11,23 @@ from forebay.domain.errors import CallerError
 from forebay.domain.requests import (
     BadSource,
     BytesSource,
+    DocumentFilter,
     DocumentRequest,
+    Hopeless,
     ObjectSource,
+    OnExisting,
     Source,
     TextSource,
     UploadSource,
+    Window,
 )
 from forebay.domain.stored_document import Options
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.engine import Limits, Policy
+from forebay.service.read import document_views, with_metadata
+from forebay.service.sources import row_memo
 from forebay.service.submit import dry_run, submit
+from forebay.service.watch import every_row
 from tests.builders import COLLECTION, TENANT, a_document_request, a_submit_job
 from tests.engines import memory_engine
 from tests.unit.service.scene import Scene, a_scene
@@ -290,3 +300,95 @@ def test_the_request_of_a_large_job_stands_under_its_own_hash(scene: Scene) -> N
     job = scene.submit(a_submit_job(many(26)))
 
     assert scene.data_objects("requests/") == [f"{keys.request_object(job.id)}/h1"]
+
+
+def test_a_document_that_is_there_is_not_replaced_against_the_callers_will(scene: Scene) -> None:
+    scene.ingest("The turbine turns.")
+
+    both = [a_document_request("guide", TextSource("other")), a_document_request("new", TextSource("new words"))]
+    job = scene.submit(a_submit_job(both, on_existing=OnExisting.REFUSE))
+    scene.driver.drain()
+
+    ended = scene.job(job.id)
+    assert (ended.counts.ready, ended.counts.failed) == (1, 1)
+    assert scene.row(ended).error_code == "document_exists"
+    assert scene.found("turbine") == ["The turbine turns."]
+
+
+def test_a_document_in_work_is_not_taken_against_the_callers_will(scene: Scene) -> None:
+    first = scene.submit()
+
+    second = scene.submit(a_submit_job(on_existing=OnExisting.REFUSE))
+    scene.driver.drain()
+
+    assert scene.job(first.id).state is JobState.SUCCEEDED
+    assert scene.job(second.id).state is JobState.FAILED
+
+
+def test_a_document_that_failed_or_went_may_come_again(scene: Scene) -> None:
+    scene.ingest(" ")
+
+    job = scene.submit(a_submit_job(on_existing=OnExisting.REFUSE))
+    scene.driver.drain()
+
+    assert scene.job(job.id).state is JobState.SUCCEEDED
+
+
+def test_a_large_job_does_not_replace_against_the_callers_will_either(scene: Scene) -> None:
+    scene.ingest("The turbine turns.", "d7")
+
+    job = scene.submit(a_submit_job(many(40), on_existing=OnExisting.REFUSE))
+    scene.driver.drain()
+
+    ended = scene.job(job.id)
+    assert (ended.counts.ready, ended.counts.failed) == (39, 1)
+    assert scene.found("turbine") == ["The turbine turns."]
+
+
+def test_a_request_without_documents_is_a_job_that_has_done_its_work(scene: Scene) -> None:
+    job = scene.submit(a_submit_job([]))
+
+    assert scene.job(job.id).state is JobState.SUCCEEDED
+
+
+def test_a_hopeless_request_can_be_a_failed_job(scene: Scene) -> None:
+    job = scene.submit(a_submit_job([a_document_request("a", BAD)], hopeless=Hopeless.FAILED))
+
+    assert scene.job(job.id).state is JobState.FAILED
+
+
+@pytest.mark.parametrize("length", [10, 10_000])
+@pytest.mark.parametrize("count", [2, 40])
+def test_a_memo_comes_back_with_the_row_whatever_its_size(scene: Scene, length: int, count: int) -> None:
+    memo = json.dumps("m" * length)
+    documents = [replace(each, memo=memo, position=at) for at, each in enumerate(many(count))]
+
+    job = scene.submit(a_submit_job(documents, memo='{"task": 1}'))
+    scene.driver.drain()
+
+    rows = every_row(scene.engine, scene.job(job.id))
+    assert scene.job(job.id).memo == '{"task": 1}'
+    assert [view.row.document_id for view in rows] == [f"d{number}" for number in range(count)]
+    assert {row_memo(scene.engine, view.row) for view in rows} == {memo}
+
+
+def test_all_documents_of_a_large_job_are_known_before_they_are_accepted(scene: Scene) -> None:
+    documents = [replace(each, position=at) for at, each in enumerate(many(40))]
+
+    job = scene.submit(a_submit_job(documents))
+
+    rows = every_row(scene.engine, scene.job(job.id))
+    assert [view.row.document_id for view in rows] == [f"d{number}" for number in range(40)]
+    assert {view.status for view in rows} == {"queued"}
+
+
+@pytest.mark.parametrize("length", [10, 1_000, 10_000])
+def test_metadata_of_any_size_is_kept_as_it_was(scene: Scene, length: int) -> None:
+    metadata: dict[str, JsonValue] = {"title": "t" * length, "deep": {"er": [1, {"and": None}]}}
+    request = replace(a_document_request("guide", TextSource("The turbine turns.")), metadata=metadata)
+    scene.submit(a_submit_job([request]))
+    scene.driver.drain()
+
+    views, _ = document_views(scene.engine, TENANT, COLLECTION, DocumentFilter(), Window(10))
+
+    assert [view.metadata for view in with_metadata(scene.engine, views)] == [metadata]

@@ -21,7 +21,7 @@ from forebay.dialects.native.responses import (
 from forebay.domain.document import Collection
 from forebay.domain.job import Job
 from forebay.domain.requests import Address, DocumentFilter, Window
-from forebay.service.collections import collection_view, collection_views
+from forebay.service.collections import CollectionChange, collection_view, collection_views
 from forebay.service.collections import put_collection as write_collection
 from forebay.service.engine import Engine
 from forebay.service.read import document_chunks, document_content, document_view, document_views
@@ -46,9 +46,8 @@ def put_collection(
     """Make a collection, or change what is given of it."""
     call = call_of(request)
     options = parse.options_json(body.options)
-    return render.collection(
-        write_collection(call.engine, call.tenant, Collection(collection), body.description, options)
-    )
+    change = CollectionChange(body.description, options)
+    return render.collection(write_collection(call.engine, call.tenant, Collection(collection), change))
 
 
 def get_collection(request: Request, collection: parse.CollectionInPath) -> CollectionBody:

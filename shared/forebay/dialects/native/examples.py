@@ -11,6 +11,7 @@ JOB: Final[dict[str, JsonValue]] = {
     "object": "job",
     "kind": "ingest",
     "status": "succeeded",
+    "dialect": "native",
     "collection": "manuals",
     "progress": 1.0,
     "counts": {

@@ -98,7 +98,7 @@ def submit_command(
     return SubmitJob(
         tenant=tenant,
         collection=Collection(body.collection),
-        documents=tuple(_document(document) for document in body.documents),
+        documents=tuple(_document(document, position) for position, document in enumerate(body.documents)),
         options=_options(engine, tenant, body.collection, body.options),
         priority=body.options.priority,
         callbacks=callbacks_json(engine, body.callbacks),
@@ -130,13 +130,14 @@ def _refuse_large(engine: Engine, body: JobRequest) -> None:
         raise CallerError("invalid_request", problems=(problem,))
 
 
-def _document(body: JobDocumentBody) -> DocumentRequest:
+def _document(body: JobDocumentBody, position: int) -> DocumentRequest:
     return DocumentRequest(
         id=body.id,
         name=body.name or "",
         media_type=body.media_type or "",
         source=_source(body),
         metadata=body.metadata,
+        position=position,
     )
 
 

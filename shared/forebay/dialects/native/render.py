@@ -31,6 +31,7 @@ def job(view: JobView) -> bodies.JobBody:
         id=stored.id,
         kind=stored.kind.value,
         status=view.status.value,
+        dialect=stored.dialect,
         collection=stored.collection,
         progress=view.progress,
         counts=bodies.CountsBody(

@@ -20,7 +20,6 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from forebay.dialects.native import words
-from forebay.domain.document import MetadataValue
 
 _INT64: Final = 2**63
 
@@ -52,16 +51,16 @@ def _scalar(value: object) -> str | int | float | bool | None:
     return value if isinstance(value, float) and math.isfinite(value) else None
 
 
-def _metadata_value(value: object) -> MetadataValue:
+def _metadata_value(value: object) -> JsonValue:
     if isinstance(value, list) and all(isinstance(member, str) for member in value):
-        return value
+        return list(value)
     scalar = _scalar(value)
     if scalar is None:
         raise PydanticCustomError("metadata_value", "must be a string, a 64-bit number, a boolean or a list of strings")
     return scalar
 
 
-def _small_metadata(metadata: dict[str, MetadataValue]) -> dict[str, MetadataValue]:
+def _small_metadata(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
     if json_bytes(metadata) > words.CALLER_BYTES_MOST:
         raise PydanticCustomError("too_large", "must be at most 16384 bytes of JSON")
     return metadata
@@ -74,7 +73,7 @@ Metadata = Annotated[
     dict[
         Name,
         Annotated[
-            MetadataValue,
+            JsonValue,
             PlainValidator(_metadata_value),
             WithJsonSchema({"anyOf": [*_SCALAR_SCHEMAS, _STRINGS_SCHEMA]}),
         ],

@@ -5,7 +5,6 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from forebay.dialects.native import examples
-from forebay.domain.document import Metadata
 
 RowStatus = Literal["awaiting_upload", "queued", "extracting", "indexing", "ready", "unchanged", "failed", "canceled"]
 Would = Literal["process", "skip", "reject"]
@@ -137,6 +136,7 @@ class JobBody(ResponseBody):
     object: Literal["job"] = "job"
     kind: Literal["ingest", "delete", "sync"]
     status: Literal["queued", "running", "canceling", "succeeded", "partially_succeeded", "failed", "canceled"]
+    dialect: str = Field(description="The API that asked for it.")
     collection: str
     progress: float = Field(ge=0, le=1)
     counts: CountsBody
@@ -263,7 +263,7 @@ class DocumentBody(ResponseBody):
     chunks: int
     size_bytes: int
     content_sha256: str | None
-    metadata: Metadata | None = Field(description="Null in lists.")
+    metadata: dict[str, JsonValue] | None = Field(description="Null in lists.")
     updated_at: str
     job_id: str
 
@@ -331,7 +331,7 @@ class HitBody(ResponseBody):
     char_start: int
     char_end: int
     text: str
-    metadata: Metadata
+    metadata: dict[str, JsonValue]
 
 
 class HitsBody(ResponseBody):
