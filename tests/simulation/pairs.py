@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from forebay.domain.transitions import DocumentState
-from forebay.service.remove import remove_collection
+from forebay.service.remove_collection import remove_collection
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
 from tests.simulation.scenarios import LONG, ONE, TWO
 from tests.simulation.users import delete, document, is_gone, put_into_inbox, send, shows, upload, words

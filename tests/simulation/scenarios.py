@@ -15,7 +15,7 @@ from forebay.domain.requests import (
     TextSource,
 )
 from forebay.domain.transitions import DocumentState, JobState
-from forebay.service.remove import remove_collection
+from forebay.service.remove_collection import remove_collection
 from tests.simulation.users import (
     delete,
     ended,

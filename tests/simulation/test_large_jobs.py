@@ -1,7 +1,7 @@
 """Jobs of several shards."""
 
 from forebay.domain.transitions import JobState
-from forebay.service.remove import remove_collection
+from forebay.service.remove_collection import remove_collection
 from tests.simulation.runs import play
 from tests.simulation.scenarios import Scenario
 from tests.simulation.test_crashes import assert_nothing_wrong

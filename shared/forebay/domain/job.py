@@ -86,6 +86,7 @@ class Job:
     request_sha256: str  # what makes a repeated request the same
     dialect: str = "native"
     expanding: bool = False  # some documents are not accepted yet
+    named: bool = False  # a deletion: of the documents that its request names, not of all
     filled: frozenset[int] = frozenset()  # shards whose rows have all ended
     counts: Counts = field(default_factory=Counts)  # of the filled shards; complete when all are
     properties: str = ""  # JSON, the caller's own
@@ -122,6 +123,7 @@ def job_of(record: Record) -> Job:
         request_sha256=text(record, "request_sha256"),
         dialect=text(record, "dialect"),
         expanding=bool(record.get("expanding")),
+        named=bool(record.get("named")),
         filled=numbers(record, "filled"),
         counts=counts_of(record),
         properties=text(record, "properties"),

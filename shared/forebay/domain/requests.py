@@ -96,6 +96,22 @@ class SubmitJob:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoveDocuments:
+    """A request to delete documents by their ids; those that are not there are deleted already."""
+
+    tenant: TenantId
+    collection: Collection
+    ids: tuple[str, ...]
+    callbacks: str = "[]"  # JSON
+    properties: str = "{}"  # JSON
+    idempotency_key: str | None = None
+    request_sha256: str = ""
+    dialect: str = "native"
+    memo: str = ""
+    listed_in: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class RequestUpload:
     """A request for a presigned form."""
 

@@ -1,16 +1,18 @@
-"""Delete a document, or a collection: gone for readers in one write, purged in the background, told by a job."""
+"""Delete documents: gone for readers in one write, purged in the background, told by a job."""
 
+import json
 import logging
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from forebay.domain import keys
 from forebay.domain.commands import ExpandJob, PurgeDocument
-from forebay.domain.document import Collection, DocumentId, JobId, TenantId
-from forebay.domain.errors import CallerError, Superseded, TransientError
+from forebay.domain.document import DocumentId, JobId
+from forebay.domain.errors import Superseded, TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of, job_of
-from forebay.domain.records import Absent, Delete, Has, Is, Put, Query, Record, Refused, Update, Write
-from forebay.domain.requests import Address, Window
+from forebay.domain.records import Absent, Has, Is, Put, Query, Record, Refused, Update, Write
+from forebay.domain.requests import Address, RemoveDocuments
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, JobState, RowState
@@ -18,14 +20,14 @@ from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.references import find_document
 from forebay.service.settle import ShardEnd, shard_writes
-from forebay.service.submit import job_record
-from forebay.service.take_over import TakeOver, TooManyWrites, take_over
-from forebay.service.walk import walk
+from forebay.service.submit import Submitted, job_record, listing, recorded, replayed
+from forebay.service.take_over import Hindrance, TakeOver, TooManyWrites, take_over
 
 log = logging.getLogger(__name__)
 
 TOMBSTONE_KEPT = timedelta(days=15)  # longer than any queue keeps a message
 MARGIN_SECONDS = 20  # of an invocation; with less left, an expansion goes on in another
+_PAGE = 100  # documents read at once
 _SLICE = 15  # documents a transaction; each may interrupt another job's row and counter
 
 
@@ -35,138 +37,123 @@ def remove_document(engine: Engine, address: Address, *, dialect: str = "native"
     When it returns, nobody can read or find the document; the job succeeds when nothing of it is in the index.
     """
     document = find_document(engine, address)
-    job = _new_job(engine, address.tenant, address.collection, dialect)
     if document is not None and document.state is DocumentState.DELETING and not document.purged:
         running = engine.records.get(keys.job(document.job))
         if running is not None:
             return job_of(running)
+    job = new_removal(
+        engine, RemoveDocuments(address.tenant, address.collection, (address.reference,), dialect=dialect)
+    )
     if document is None or document.gone:
-        _remember(engine, address, job, document)
+        _remember(engine, job, address.reference, document)
         return _nothing_to_do(engine, job)
-    job = replace(job, total=1)
-    first: list[Write] = [
-        Put(job.record_key, job_record(engine, job), when=(Absent(),)),
-        Put(keys.counter(job.id, 0), {"left": 1}),
-    ]
-    refused = take_over(engine, TakeOver(job, [_row(job, document)], first, solo=True))
+    refused = _remove_at_once(engine, job, [document], listed_in="")
     if refused is not None:
         raise TransientError("the deletion could not be recorded")
-    engine.queues.offer([purge_command(document)])
-    log.info("deletion accepted", extra={"job_id": job.id, "document_key": document.key})
-    return job
+    return replace(job, total=1)
 
 
-def _new_job(engine: Engine, tenant: TenantId, collection: Collection, dialect: str) -> Job:
-    return Job(
-        id=JobId(f"job_{engine.new_id()}"),
-        tenant=tenant,
-        collection=collection,
-        kind=JobKind.DELETE,
-        state=JobState.QUEUED,
-        total=0,
-        shards=1,
-        request_sha256="",
-        dialect=dialect,
-        created_at=stamp(engine.now()),
-    )
+def remove_documents(engine: Engine, request: RemoveDocuments) -> Submitted:
+    """Delete the documents with these ids. Idempotent with an idempotency key.
 
-
-def _remember(engine: Engine, address: Address, job: Job, gone: Document | None) -> None:
-    """Leave a tombstone, or renew it, so that a large job that was asked for before does not bring the document
-    later. When another request takes the document meanwhile, that one is the later."""
-    now = stamp(engine.now())
-    if gone is not None:
-        renewed = Update(gone.record_key, set={"accepted": now}, when=(Is("state", gone.state.value),))
-        engine.records.write(renewed)
-        return
-    id_ = DocumentId(address.reference)
-    key = keys.document_key(address.tenant, address.collection, id_)
-    tombstone: Record = {
-        "id": id_,
-        "run": keys.run_for(job.id, job.created_at, key),
-        "state": DocumentState.DELETED.value,
-        "job": job.id,
-        "shard": 0,
-        "accepted": now,
-        "created": now,
-        "updated": now,
-        "dead": {},
-        "ttl": int((engine.now() + TOMBSTONE_KEPT).timestamp()),
-    }
-    engine.records.write(Put(keys.document(address.tenant, address.collection, key), tombstone, when=(Absent(),)))
-
-
-def _nothing_to_do(engine: Engine, job: Job) -> Job:
-    engine.records.write(Put(job.record_key, job_record(engine, replace(job, filled=frozenset({0}))), when=(Absent(),)))
-    finish(engine, job.id)
-    stored = engine.records.get(job.record_key)
-    return job_of(stored) if stored is not None else job
-
-
-def _row(job: Job, document: Document) -> Row:
-    return Row(
-        job=job.id,
-        shard=keys.job_shard(document.key, job.shards),
-        key=document.key,
-        document_id=document.id,
-        run=keys.run_for(job.id, job.created_at, document.key),
-        state=RowState.OPEN,
-        collection=document.collection,
-        name=document.name,
-        chunks=document.visible.chunks if document.visible is not None else 0,
-    )
-
-
-def purge_command(document: Document, tries: int = 0) -> PurgeDocument:
-    """The command that removes what dead runs left."""
-    return PurgeDocument(tenant=document.tenant, collection=document.collection, key=document.key, tries=tries)
-
-
-def remove_collection(engine: Engine, tenant: TenantId, collection: Collection) -> Job:
-    """Delete the collection with all documents in it now; documents that come later make it anew.
-
-    Raises CallerError not_found. The documents become invisible one slice after the other, in the background.
+    When it returns, nobody can read or find any of them, unless they are so many that the rest goes on in the
+    background; the job succeeds when nothing of them is in the index. Raises CallerError idempotency_key_reused.
     """
-    job = replace(_new_job(engine, tenant, collection, "native"), expanding=True)
-    if engine.records.get(keys.collection(tenant, collection)) is None and not _has_documents(engine, job):
-        raise CallerError("not_found", f"there is no collection {collection}")
+    job = new_removal(engine, request)
+    if request.idempotency_key is not None:
+        stored = replayed(engine, job)
+        if stored is not None:
+            return stored
+    if len(request.ids) > _SLICE:
+        return _remove_in_slices(engine, job, request)
+    present = _present(engine, job, request.ids)
+    if not present:
+        return Submitted(_nothing_to_do(engine, job, request.listed_in), replayed=False)
+    refused = _remove_at_once(engine, job, present, request.listed_in)
+    if isinstance(refused, Refused):
+        return recorded(engine, job)
+    if refused is not None:
+        return _remove_in_slices(engine, job, request)
+    return Submitted(replace(job, total=len(present)), replayed=False)
+
+
+def _present(engine: Engine, job: Job, ids: Sequence[str]) -> list[Document]:
+    """Those that are there; of the others it is remembered that they were to be deleted."""
+    keys_ = {id_: keys.document_key(job.tenant, job.collection, DocumentId(id_)) for id_ in ids}
+    places = {id_: keys.document(job.tenant, job.collection, key) for id_, key in keys_.items()}
+    found = engine.records.get_many(list(places.values()))
+    documents = {id_: document_of(found[place]) for id_, place in places.items() if place in found}
+    for id_ in places:
+        if id_ not in documents or documents[id_].gone:
+            _remember(engine, job, id_, documents.get(id_))
+    return [document for document in documents.values() if not document.gone]
+
+
+def _remove_at_once(engine: Engine, job: Job, documents: list[Document], listed_in: str) -> Hindrance | None:
+    """The job and all of its deletions in one transaction."""
+    job = replace(job, total=len(documents))
+    first: list[Write] = [
+        Put(job.record_key, job_record(engine, job), when=(Absent(),)),
+        Put(keys.counter(job.id, 0), {"left": len(documents)}),
+        *listing(engine, job, listed_in),
+    ]
+    rows = [_removal_row(job, document) for document in documents]
+    refused = take_over(engine, TakeOver(job, rows, first, solo=len(rows) == 1))
+    if refused is None:
+        engine.queues.offer([purge_command(document) for document in documents])
+        log.info("deletion accepted", extra={"job_id": job.id, "documents": len(documents)})
+    return refused
+
+
+def _remove_in_slices(engine: Engine, job: Job, request: RemoveDocuments) -> Submitted:
+    """Too many for one transaction: the ids to the object store, the job, then slice by slice."""
+    job = replace(job, expanding=True, named=True)
+    engine.objects.put(_ids_object(job), json.dumps(request.ids).encode())
     refused = engine.records.transact(
         [
-            Delete(keys.collection(tenant, collection)),
             Put(job.record_key, job_record(engine, job), when=(Absent(),)),
             Put(keys.counter(job.id, 0), {"left": 1}),  # one for the expansion itself, so that it ends last
+            *listing(engine, job, request.listed_in),
         ]
     )
     if refused is not None:
-        raise TransientError("the deletion could not be recorded")
-    engine.queues.offer([ExpandJob(tenant=tenant, job=job.id)])
-    return job
+        return recorded(engine, job)
+    expand_removal(engine, job)
+    return Submitted(job, replayed=False)
 
 
-def _has_documents(engine: Engine, job: Job) -> bool:
-    """Are there documents without their collection's record, as a deletion that failed may leave them?"""
-    shards = [keys.documents(job.tenant, job.collection, shard) for shard in range(keys.DOCUMENT_SHARDS)]
-    found, _ = walk(engine, shards, "D#", Window(1), wanted=lambda record: not document_of(record).gone)
-    return bool(found)
+def _ids_object(job: Job) -> str:
+    return f"{keys.request_object(job.id)}/{job.request_sha256 or 'ids'}"
 
 
 def expand_removal(engine: Engine, job: Job) -> None:
-    """Delete the collection's documents, slice by slice; resumable: what is deleted already is passed over."""
-    for shard in range(keys.DOCUMENT_SHARDS):
-        query = Query(keys.documents(job.tenant, job.collection, shard), prefix="D#")
-        while True:
-            if engine.remaining_seconds() < MARGIN_SECONDS:
-                engine.queues.offer([ExpandJob(tenant=job.tenant, job=job.id)])
-                return
-            page = engine.records.query(query)
-            present = [document_of(record) for record in page.records]
-            doomed = [document for document in present if not document.gone and document.accepted_at <= job.created_at]
-            for start in range(0, len(doomed), _SLICE):
-                _remove_slice(engine, job, doomed[start : start + _SLICE])
-            if page.next is None:
-                break
-            query = replace(query, after=page.next)
+    """Delete the documents of a large removal, slice by slice; resumable: what is deleted already is passed over."""
+    for documents in _named(engine, job) if job.named else _all_of_collection(engine, job):
+        if engine.remaining_seconds() < MARGIN_SECONDS:
+            engine.queues.offer([ExpandJob(tenant=job.tenant, job=job.id)])
+            return
+        doomed = [each for each in documents if not each.gone and each.accepted_at <= job.created_at]
+        for start in range(0, len(doomed), _SLICE):
+            _remove_slice(engine, job, doomed[start : start + _SLICE])
     _end_expansion(engine, job)
+
+
+def _named(engine: Engine, job: Job) -> Iterator[list[Document]]:
+    stored = engine.objects.get(_ids_object(job))
+    if stored is None:
+        raise TransientError("the request of the job is not in the object store")
+    ids = list(dict.fromkeys(json.loads(stored)))
+    for start in range(0, len(ids), _PAGE):
+        yield _present(engine, job, ids[start : start + _PAGE])
+
+
+def _all_of_collection(engine: Engine, job: Job) -> Iterator[list[Document]]:
+    for shard in range(keys.DOCUMENT_SHARDS):
+        query: Query | None = Query(keys.documents(job.tenant, job.collection, shard), prefix="D#", limit=_PAGE)
+        while query is not None:
+            page = engine.records.query(query)
+            yield [document_of(record) for record in page.records]
+            query = replace(query, after=page.next) if page.next is not None else None
 
 
 def _remove_slice(engine: Engine, job: Job, documents: list[Document]) -> None:
@@ -175,7 +162,7 @@ def _remove_slice(engine: Engine, job: Job, documents: list[Document]) -> None:
         Update(job.record_key, add={"total": more}, when=(Has("expanding"),)),
         Update(keys.counter(job.id, 0), add={"left": more}, when=(Has("left"),)),
     ]
-    refused = take_over(engine, TakeOver(job, [_row(job, document) for document in documents], first))
+    refused = take_over(engine, TakeOver(job, [_removal_row(job, document) for document in documents], first))
     if isinstance(refused, TooManyWrites):
         for document in documents:
             _remove_slice(engine, job, [document])
@@ -201,3 +188,77 @@ def _end_expansion(engine: Engine, job: Job) -> None:
         if 1 in refused.failed:
             return
     raise TransientError("the job's counter stays contended")
+
+
+def new_removal(engine: Engine, request: RemoveDocuments) -> Job:
+    """A job that deletes; nothing is recorded yet."""
+    key = request.idempotency_key
+    id_ = JobId(f"job_{engine.new_id()}") if key is None else keys.job_id_for(request.tenant, request.dialect, key)
+    return Job(
+        id=id_,
+        tenant=request.tenant,
+        collection=request.collection,
+        kind=JobKind.DELETE,
+        state=JobState.QUEUED,
+        total=0,
+        shards=1,
+        request_sha256=request.request_sha256,
+        dialect=request.dialect,
+        properties=request.properties,
+        callbacks=request.callbacks,
+        memo=request.memo,
+        created_at=stamp(engine.now()),
+    )
+
+
+def _remember(engine: Engine, job: Job, id_: str, gone: Document | None) -> None:
+    """Leave a tombstone, or renew it, so that a large job that was asked for before does not bring the document
+    later. When another request takes the document meanwhile, that one is the later."""
+    now = stamp(engine.now())
+    if gone is not None:
+        renewed = Update(gone.record_key, set={"accepted": now}, when=(Is("state", gone.state.value),))
+        engine.records.write(renewed)
+        return
+    key = keys.document_key(job.tenant, job.collection, DocumentId(id_))
+    tombstone: Record = {
+        "id": id_,
+        "run": keys.run_for(job.id, job.created_at, key),
+        "state": DocumentState.DELETED.value,
+        "job": job.id,
+        "shard": 0,
+        "accepted": now,
+        "created": now,
+        "updated": now,
+        "dead": {},
+        "ttl": int((engine.now() + TOMBSTONE_KEPT).timestamp()),
+    }
+    engine.records.write(Put(keys.document(job.tenant, job.collection, key), tombstone, when=(Absent(),)))
+
+
+def _nothing_to_do(engine: Engine, job: Job, listed_in: str = "") -> Job:
+    done = replace(job, filled=frozenset({0}))
+    recorded_job = Put(job.record_key, job_record(engine, done), when=(Absent(),))
+    engine.records.transact([recorded_job, *listing(engine, job, listed_in)])
+    finish(engine, job.id)
+    stored = engine.records.get(job.record_key)
+    return job_of(stored) if stored is not None else job
+
+
+def _removal_row(job: Job, document: Document) -> Row:
+    """The row of a document that the job deletes."""
+    return Row(
+        job=job.id,
+        shard=keys.job_shard(document.key, job.shards),
+        key=document.key,
+        document_id=document.id,
+        run=keys.run_for(job.id, job.created_at, document.key),
+        state=RowState.OPEN,
+        collection=document.collection,
+        name=document.name,
+        chunks=document.visible.chunks if document.visible is not None else 0,
+    )
+
+
+def purge_command(document: Document, tries: int = 0) -> PurgeDocument:
+    """The command that removes what dead runs left."""
+    return PurgeDocument(tenant=document.tenant, collection=document.collection, key=document.key, tries=tries)

@@ -78,7 +78,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
     _refuse_bad(request)
     job = _new_job(engine, request)
     if request.idempotency_key is not None:
-        stored = _stored(engine, request, job.id)
+        stored = replayed(engine, job)
         if stored is not None:
             return stored
     refused: Hindrance | None = TooManyWrites()
@@ -92,10 +92,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
     if isinstance(refused, TooManyWrites | Overtaken | Occupied):
         refused = _put_aside(engine, job, request)
     if refused is not None:
-        stored = _stored(engine, request, job.id)
-        if stored is None:
-            raise CallerError("idempotency_key_reused", "The job could not be created; try again with a new key.")
-        return stored
+        return recorded(engine, job)
     return Submitted(job, replayed=False, refused=sum(row.state is RowState.FAILED for row in rows))
 
 
@@ -136,14 +133,26 @@ def _new_job(engine: Engine, request: SubmitJob) -> Job:
     )
 
 
-def _stored(engine: Engine, request: SubmitJob, job_id: JobId) -> Submitted | None:
-    record = engine.records.get(keys.job(job_id))
+def replayed(engine: Engine, asked: Job) -> Submitted | None:
+    """The job that is there already under the id of the one that is asked for, None where there is none.
+
+    Raises CallerError idempotency_key_reused when that one had another body.
+    """
+    record = engine.records.get(asked.record_key)
     if record is None:
         return None
     job = job_of(record)
-    if job.request_sha256 != request.request_sha256:
+    if (job.request_sha256, job.kind) != (asked.request_sha256, asked.kind):
         raise CallerError("idempotency_key_reused", f"The key belongs to {job.id}, which had another body.")
     return Submitted(job, replayed=True)
+
+
+def recorded(engine: Engine, asked: Job) -> Submitted:
+    """The same, where a write was refused because the job is there."""
+    stored = replayed(engine, asked)
+    if stored is None:
+        raise CallerError("idempotency_key_reused", "The job could not be created; try again with a new key.")
+    return stored
 
 
 def job_record(engine: Engine, job: Job) -> Record:
@@ -167,7 +176,7 @@ def job_record(engine: Engine, job: Job) -> Record:
         "due_at": stamp(engine.now() + timedelta(seconds=engine.policy.times.job_check)),
     }
     record |= {name: amount for name, amount in job.counts.as_mapping().items() if amount}
-    record |= {"expanding": True} if job.expanding else {}
+    record |= {name: True for name in ("expanding", "named") if getattr(job, name)}
     return record | ({"filled": job.filled} if job.filled else {})
 
 
@@ -181,7 +190,7 @@ def _record(engine: Engine, job: Job, request: SubmitJob, rows: Sequence[Row]) -
     else:
         done = replace(job, filled=frozenset({0}), counts=Counts(failed=len(failed)))
         first = [Put(job.record_key, job_record(engine, done), when=(Absent(),))]
-    first += _listing(engine, job, request)
+    first += listing(engine, job, request.listed_in)
     first += [Put(row.record_key, failed_row_record(engine, row)) for row in failed]
     taking = TakeOver(job, good, first, solo=len(rows) == 1, on_existing=request.on_existing)
     refused = take_over(engine, taking)
@@ -193,11 +202,11 @@ def _record(engine: Engine, job: Job, request: SubmitJob, rows: Sequence[Row]) -
     return refused
 
 
-def _listing(engine: Engine, job: Job, request: SubmitJob) -> list[Write]:
+def listing(engine: Engine, job: Job, list_name: str) -> list[Write]:
     """The job's place in its dialect's list; kept a little longer than the job itself."""
-    if not request.listed_in:
+    if not list_name:
         return []
-    place = keys.listed_job(job.tenant, request.listed_in, job.created_at, job.id)
+    place = keys.listed_job(job.tenant, list_name, job.created_at, job.id)
     return [Put(place, {"job": job.id, "ttl": int((engine.now() + _LISTED).timestamp())})]
 
 
@@ -217,7 +226,7 @@ def _put_aside(engine: Engine, job: Job, request: SubmitJob) -> Refused | None:
     waiting = replace(job, expanding=True, filled=frozenset(shard for shard, rows in shards.items() if not rows))
     writes: list[Write] = [Put(job.record_key, job_record(engine, waiting), when=(Absent(),))]
     writes += [Put(keys.counter(job.id, shard), {"left": rows}) for shard, rows in shards.items() if rows]
-    writes += _listing(engine, job, request)
+    writes += listing(engine, job, request.listed_in)
     refused = engine.records.transact(writes)
     if refused is None:
         engine.queues.offer([ExpandJob(tenant=job.tenant, job=job.id)])

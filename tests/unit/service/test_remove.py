@@ -1,12 +1,18 @@
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from forebay.domain.commands import PurgeDocument
 from forebay.domain.document import TenantId
 from forebay.domain.errors import CallerError
-from forebay.domain.requests import Address, TextSource
+from forebay.domain.requests import Address, RemoveDocuments, TextSource
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.collections import collection_view
-from forebay.service.remove import remove_collection, remove_document
+from forebay.service.engine import Engine
+from forebay.service.lists import listed_jobs
+from forebay.service.remove import remove_document, remove_documents
+from forebay.service.remove_collection import remove_collection
 from tests.builders import COLLECTION, TENANT, a_document_key, a_document_request, a_submit_job
 from tests.engines import commands_of
 from tests.unit.service.scene import Scene, words
@@ -121,6 +127,11 @@ def test_a_removed_collection_takes_all_of_its_documents_along(scene: Scene) -> 
     assert scene.found("turbine") == []
 
 
+def hurried(scene: Scene) -> Engine:
+    """An engine without time to expand anything itself."""
+    return replace(scene.engine, remaining_seconds=lambda: 1.0)
+
+
 def test_an_empty_collection_is_removed_too(scene: Scene) -> None:
     filled(scene, 1)
     remove_document(scene.engine, Address(TENANT, COLLECTION, "d0"))
@@ -152,7 +163,7 @@ def test_removing_a_collection_while_it_is_filled_ends_everything(scene: Scene) 
 
 def test_expanding_a_removal_twice_counts_once(scene: Scene) -> None:
     filled(scene, 20)
-    job = remove_collection(scene.engine, TENANT, COLLECTION)
+    job = remove_collection(hurried(scene), TENANT, COLLECTION)
     (command,) = scene.queues.sent
     scene.queues.sent.append(command)
     scene.driver.drain()
@@ -164,7 +175,7 @@ def test_expanding_a_removal_twice_counts_once(scene: Scene) -> None:
 def test_what_comes_after_the_deletion_of_its_collection_stays(scene: Scene) -> None:
     scene.ingest("turbine manual")
     scene.clock.move(5)
-    remove_collection(scene.engine, TENANT, COLLECTION)
+    remove_collection(hurried(scene), TENANT, COLLECTION)
     waiting, scene.queues.sent[:] = list(scene.queues.sent), []
     scene.clock.move(5)
     scene.ingest("turbine manual, second edition")
@@ -173,3 +184,65 @@ def test_what_comes_after_the_deletion_of_its_collection_stays(scene: Scene) -> 
     scene.driver.drain()
 
     assert scene.found("turbine") == ["turbine manual, second edition"]
+
+
+def removal(*ids: str, **other: Any) -> RemoveDocuments:
+    return RemoveDocuments(TENANT, COLLECTION, ids, **other)
+
+
+def test_several_documents_are_gone_at_once_and_the_others_stay(scene: Scene) -> None:
+    filled(scene, 3)
+
+    asked = remove_documents(scene.engine, removal("d0", "d2", "never"))
+
+    assert len(scene.found("turbine")) == 1
+    scene.driver.drain()
+    ended = scene.job(asked.job.id)
+    assert (ended.state, ended.total, ended.counts.ready) == (JobState.SUCCEEDED, 2, 2)
+
+
+def test_a_deletion_with_a_key_is_made_once(scene: Scene) -> None:
+    filled(scene, 2)
+    first = remove_documents(scene.engine, removal("d0", idempotency_key="k", request_sha256="a"))
+    scene.driver.drain()
+    scene.ingest("turbine again", "d0")
+
+    again = remove_documents(scene.engine, removal("d0", idempotency_key="k", request_sha256="a"))
+    scene.driver.drain()
+
+    assert (again.replayed, again.job.id) == (True, first.job.id)
+    assert scene.found("again") == ["turbine again"]
+    with pytest.raises(CallerError, match="another body"):
+        remove_documents(scene.engine, removal("d1", idempotency_key="k", request_sha256="b"))
+
+
+@pytest.mark.parametrize("seconds", [300.0, 1.0])
+def test_many_documents_are_deleted_slice_by_slice(scene: Scene, seconds: float) -> None:
+    filled(scene, 40)
+    engine = replace(scene.engine, remaining_seconds=lambda: seconds)
+    ids = [f"d{number}" for number in range(5, 40)]
+
+    asked = remove_documents(engine, removal(*ids, "never", listed_in="deletions"))
+    scene.driver.drain()
+
+    ended = scene.job(asked.job.id)
+    assert (ended.state, ended.counts.ready) == (JobState.SUCCEEDED, 35)
+    assert len(scene.found("turbine")) == 5
+    assert [job.id for job in listed_jobs(scene.engine, TENANT, "deletions")] == [asked.job.id]
+
+
+def test_a_deletion_of_what_is_not_there_has_succeeded(scene: Scene) -> None:
+    asked = remove_documents(scene.engine, removal("never"))
+
+    assert scene.job(asked.job.id).state is JobState.SUCCEEDED
+
+
+def test_a_large_deletion_whose_request_is_lost_deletes_nothing(scene: Scene) -> None:
+    filled(scene, 20)
+    remove_documents(hurried(scene), removal(*(f"d{number}" for number in range(16))))
+    scene.objects.buckets["data"] = {
+        key: stored for key, stored in scene.objects.buckets["data"].items() if not key.startswith("requests/")
+    }
+
+    assert not scene.driver.do(scene.queues.sent.pop(0))
+    assert len(scene.found("turbine")) == 10  # a page of the twenty

@@ -25,7 +25,8 @@ from forebay.service.collections import CollectionChange, collection_view, colle
 from forebay.service.collections import put_collection as write_collection
 from forebay.service.engine import Engine
 from forebay.service.read import document_chunks, document_content, document_view, document_views
-from forebay.service.remove import remove_collection, remove_document
+from forebay.service.remove import remove_document
+from forebay.service.remove_collection import remove_collection
 from forebay.service.watch import view_of
 
 COLLECTIONS: Final = f"{words.BASE}/collections"
