@@ -14,10 +14,11 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import end, finish
+from forebay.service.first_command import first_command
 from forebay.service.remove import MARGIN_SECONDS, expand_removal
 from forebay.service.settle import ShardEnd, shard_writes
 from forebay.service.sources import document_id, refused_row, row_for, unlocated_row
-from forebay.service.submit import extract_command, stored_request
+from forebay.service.submit import stored_request
 from forebay.service.take_over import Occupied, Overtaken, TakeOver, TooManyWrites, failed_row_record, take_over
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ def _take(engine: Engine, job: Job, rows: list[Row], on_existing: OnExisting) ->
             _take(engine, job, [row], on_existing)
         return
     if refused is None:
-        engine.queues.offer([extract_command(job, row) for row in rows])
+        engine.queues.offer([first_command(job.tenant, row) for row in rows])
 
 
 def _overtaken(engine: Engine, row: Row) -> Row:

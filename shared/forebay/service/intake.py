@@ -16,8 +16,9 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.collections import default_options
 from forebay.service.engine import Engine
+from forebay.service.first_command import first_command
 from forebay.service.remove import remove_document
-from forebay.service.submit import extract_command, job_record
+from forebay.service.submit import job_record
 from forebay.service.take_over import TakeOver, take_over
 from forebay.service.uploads import check_upload
 
@@ -107,5 +108,5 @@ def _accept(engine: Engine, tenant: TenantId, collection: Collection, id_: Docum
         Put(keys.counter(job_id, 0), {"left": 1}),
     ]
     if take_over(engine, TakeOver(job, [row], first, solo=True)) is None:
-        engine.queues.offer([extract_command(job, row)])
+        engine.queues.offer([first_command(tenant, row)])
         log.info("object accepted", extra={"job_id": job_id, "document_key": key, "size": found.size_bytes})

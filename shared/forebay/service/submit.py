@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from forebay.domain import keys
-from forebay.domain.commands import ExpandJob, ExtractDocument
+from forebay.domain.commands import ExpandJob
 from forebay.domain.document import JobId
 from forebay.domain.errors import CallerError, DocumentError, Problem
 from forebay.domain.fingerprint import inputs_fingerprint
@@ -36,6 +36,7 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
+from forebay.service.first_command import first_command
 from forebay.service.sources import (
     declared_type,
     document_id,
@@ -195,7 +196,7 @@ def _record(engine: Engine, job: Job, request: SubmitJob, rows: Sequence[Row]) -
     taking = TakeOver(job, good, first, solo=len(rows) == 1, on_existing=request.on_existing)
     refused = take_over(engine, taking)
     if refused is None:
-        engine.queues.offer([extract_command(job, row) for row in good])
+        engine.queues.offer([first_command(job.tenant, row) for row in good])
         log.info("job accepted", extra={"job_id": job.id, "documents": len(rows), "refused": len(failed)})
         if not good:
             finish(engine, job.id)
@@ -208,11 +209,6 @@ def listing(engine: Engine, job: Job, list_name: str) -> list[Write]:
         return []
     place = keys.listed_job(job.tenant, list_name, job.created_at, job.id)
     return [Put(place, {"job": job.id, "ttl": int((engine.now() + _LISTED).timestamp())})]
-
-
-def extract_command(job: Job, row: Row) -> ExtractDocument:
-    """The command that starts work on a row."""
-    return ExtractDocument(tenant=job.tenant, collection=row.collection, key=row.key, run=row.run)
 
 
 def _put_aside(engine: Engine, job: Job, request: SubmitJob) -> Refused | None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 from functools import partial
 
 from forebay.domain import keys
-from forebay.domain.commands import ExpandJob, ExtractDocument, PublishDocument, RunCommand
+from forebay.domain.commands import ExpandJob, PublishDocument, RunCommand
 from forebay.domain.document import TenantId
 from forebay.domain.errors import DocumentError, Superseded
 from forebay.domain.job import job_of
@@ -25,6 +25,7 @@ from forebay.service.engine import Engine
 from forebay.service.extract import missing_batches
 from forebay.service.fail import fail
 from forebay.service.finish import event_of, finish, tell
+from forebay.service.first_command import first_command
 from forebay.service.publish import publish_command
 from forebay.service.remove import purge_command
 from forebay.service.uploads import check_upload
@@ -110,7 +111,7 @@ def _sweep_document(engine: Engine, key: Key, record: Record) -> None:
 def _redrive(engine: Engine, document: Document) -> None:
     if document.redrives >= _REDRIVES_MOST:
         error = DocumentError("poison", f"no progress after {document.redrives} repetitions")
-        fail(engine, _extract_command(document), error)
+        fail(engine, _next_commands(document)[0], error)
         return
     command = _next_commands(document)[0]
     jammed = _may_be_waiting(engine, document, command.queue)
@@ -139,14 +140,10 @@ def _may_be_waiting(engine: Engine, document: Document, queue: str) -> bool:
 def _next_commands(document: Document) -> Sequence[RunCommand]:
     """What the document waits for."""
     if document.state is not DocumentState.INDEXING:
-        return [_extract_command(document)]
+        return [first_command(document.tenant, document)]
     if len(document.done) >= document.batches:
         return [publish_command(document)]
     return missing_batches(document)
-
-
-def _extract_command(document: Document) -> ExtractDocument:
-    return ExtractDocument(tenant=document.tenant, collection=document.collection, key=document.key, run=document.run)
 
 
 _HANDLERS: Mapping[str, Callable[[Engine, Key, Record], None]] = {

@@ -15,8 +15,9 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
+from forebay.service.first_command import first_command
 from forebay.service.settle import Outcome, ShardEnd, row_end, shard_writes, solo_counter
-from forebay.service.submit import extract_command, job_record
+from forebay.service.submit import job_record
 from forebay.service.take_over import TakeOver, row_record, take_over
 
 log = logging.getLogger(__name__)
@@ -159,7 +160,7 @@ def _start(engine: Engine, job: Job, row: Row, found: ObjectRef, upload: Key) ->
         TakeOver(job, [open_row], [arrived], solo=True, row_is=Is("state", RowState.AWAITING_UPLOAD.value)),
     )
     if refused is None:
-        engine.queues.offer([extract_command(job, open_row)])
+        engine.queues.offer([first_command(job.tenant, open_row)])
         log.info("upload arrived", extra={"job_id": job.id, "document_key": row.key, "size": found.size_bytes})
 
 
