@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -201,6 +202,16 @@ def test_a_file_comes_before_one_of_the_inbox_and_names_the_document(scene: Scen
 
     assert scene.document().name == "guide"
     assert scene.found("files") == ["of the files"]
+
+
+def test_a_row_knows_the_hash_of_what_became_of_it(scene: Scene) -> None:
+    first = scene.ingest("turbine manual")
+    again = scene.ingest("turbine manual")
+    other = scene.ingest("turbine manuals")
+
+    known = hashlib.sha256(b"turbine manual").hexdigest()
+    assert (scene.row(first).sha256, scene.row(again).sha256) == (known, known)
+    assert scene.row(other).sha256 not in ("", known)
 
 
 def test_a_source_that_is_too_large_fails_its_document() -> None:
