@@ -18,6 +18,7 @@ from forebay.adapters.memory import (
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain.commands import (
+    CancelJob,
     Command,
     EmbedChunks,
     ExpandJob,
@@ -27,6 +28,7 @@ from forebay.domain.commands import (
 )
 from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import DocumentError, Superseded, TransientError
+from forebay.service.cancel import cancel
 from forebay.service.embed import embed
 from forebay.service.engine import Engine, Policy, Times
 from forebay.service.expand import expand
@@ -45,6 +47,7 @@ USE_CASES: dict[type[Command], Callable[[Engine, Command], None]] = {
     EmbedChunks: embed,  # type: ignore[dict-item]
     PublishDocument: publish,  # type: ignore[dict-item]
     ExpandJob: expand,  # type: ignore[dict-item]
+    CancelJob: cancel,  # type: ignore[dict-item]
     PurgeDocument: purge,  # type: ignore[dict-item]
 }
 

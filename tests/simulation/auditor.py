@@ -1,8 +1,9 @@
 """What must always hold, looked at after every effect, and what must hold at rest.
 
-Always: a visible run is whole in the index and in the object store; a run that lost its document never becomes
-visible; states move along the table only; final rows and jobs do not change; counters are the sums of their rows;
-collections count what is visible; a job has at most one event. At rest: everything ended, nothing is left over.
+Always: a visible run is whole in the index and in the object store; a run that lost its document, or was in work when
+its job was canceled, never becomes visible; states move along the table only; final rows and jobs do not change;
+counters are the sums of their rows; collections count what is visible; a job has at most one event. At rest:
+everything ended, nothing is left over.
 """
 
 from collections import Counter as Tally
@@ -10,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from forebay.domain import keys
-from forebay.domain.document import RunId
+from forebay.domain.document import JobId, RunId
 from forebay.domain.job import Job, JobKind, counts_of, job_of
 from forebay.domain.records import Key, Record, number, text
 from forebay.domain.stored_document import Document, document_of
-from forebay.domain.transitions import OPEN_JOBS, OPEN_ROWS, WITHIN_A_RUN, DocumentState, JobState, RowState
+from forebay.domain.transitions import OPEN_JOBS, OPEN_ROWS, WITHIN_A_RUN, WORKING, DocumentState, JobState, RowState
 from tests.simulation.world import World
 
 _FINAL_JOBS = tuple(state for state in JobState if state not in OPEN_JOBS)
@@ -89,9 +90,15 @@ class Auditor:
             self._lost.add(old.run)
         if showed is not None and shown != showed:
             self._lost.add(showed)
+        if self._is_canceled(new.job):
+            self._lost.add(new.run)
         if shown is not None and shown != showed:
             yield from self._flip(new, shown)
         yield from self._is_whole(new, self.world.chunks())
+
+    def _is_canceled(self, job: JobId) -> bool:
+        record = self._seen.get(keys.job(job))
+        return record is not None and text(record, "state") == JobState.CANCELING
 
     @staticmethod
     def _move(old: Document | None, new: Document) -> Iterator[str]:
@@ -137,6 +144,8 @@ class Auditor:
             and text(after, "state") != text(before, "state")
         ):
             yield f"the ended {key.pk} changed its state"
+        elif text(after, "state") == JobState.CANCELING:
+            self._lost |= {d.run for d in self._documents.values() if d.job == job and d.state in WORKING}
 
     def _sums(self, name: str) -> Iterator[str]:
         record = self._seen.get(Key(f"JOB#{name}", "META"))
@@ -251,9 +260,11 @@ class Auditor:
 
     def _objects_left(self, documents: list[Document]) -> Iterator[str]:
         shown = {d.visible.run for d in documents if d.visible is not None}
-        # A failed document's content stays for a retry, an unchanged one's until the next version.
+        rows = [row for rows in self._rows.values() for row in rows.values()]
+        # A failed or canceled document's content stays for a retry, an unchanged one's until the next version.
         kept = shown | {d.run for d in documents if not d.gone}
-        had = {text(row, "run") for rows in self._rows.values() for row in rows.values()}
+        kept |= {RunId(text(row, "run")) for row in rows if text(row, "error") == "canceled"}
+        had = {text(row, "run") for row in rows}
         for name in self.world.data_objects():
             place, run = name.split("/")[:2]
             if place == "runs" and run not in shown:

@@ -3,11 +3,24 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from forebay.domain.transitions import DocumentState
+from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
-from tests.simulation.scenarios import LONG, ONE, TWO
-from tests.simulation.users import delete, document, is_gone, put_into_inbox, send, shows, upload, words
+from tests.simulation.scenario import LONG, ONE, TWO
+from tests.simulation.users import (
+    cancel,
+    canceled,
+    delete,
+    document,
+    ended,
+    is_gone,
+    jobs,
+    put_into_inbox,
+    send,
+    shows,
+    upload,
+    words,
+)
 from tests.simulation.world import COLLECTION, TENANT, TIMES, World
 
 
@@ -217,6 +230,67 @@ def _poisoned_by_sweep(world: World) -> tuple[Act, Act]:
     return world.sweep, delivery(world, message)
 
 
+def _embed_and_cancel(world: World) -> tuple[Act, Act]:
+    _indexing(world)
+    return delivery(world, take(world, "embed")), lambda: cancel(world, "first")
+
+
+def _embed_two_and_cancel(world: World) -> tuple[Act, Act]:
+    send(world, "first", ("a", ONE), ("b", TWO))
+    world.deliver_some(3)
+    return delivery(world, take(world, "embed")), lambda: cancel(world, "first")
+
+
+def _extract_and_cancel(world: World) -> tuple[Act, Act]:
+    send(world, "first", ("a", ONE))
+    return delivery(world, take(world, "extract")), lambda: cancel(world, "first")
+
+
+def _publish_and_cancel(world: World) -> tuple[Act, Act]:
+    _indexing(world)
+    world.deliver_some(1)
+    world.index.refresh()
+    return delivery(world, take(world, "control")), lambda: cancel(world, "first")
+
+
+def _replace_and_cancel(world: World) -> tuple[Act, Act]:
+    _indexing(world)
+    return lambda: send(world, "second", ("a", TWO)), lambda: cancel(world, "first")
+
+
+def _two_cancels(world: World) -> tuple[Act, Act]:
+    _indexing(world)
+    return lambda: cancel(world, "first"), lambda: cancel(world, "first")
+
+
+def _expand_and_cancel(world: World) -> tuple[Act, Act]:
+    send(world, "first", *((f"d{number}", words(f"d{number}")) for number in range(26)))
+    return delivery(world, take(world, "control")), lambda: cancel(world, "first")
+
+
+def _two_cancel_commands(world: World) -> tuple[Act, Act]:
+    send(world, "first", *((f"d{number}", words(f"d{number}")) for number in range(26)))
+    world.deliver_some(3)
+    cancel(world, "first")
+    message = take(world, "control")
+    return delivery(world, message), delivery(world, replace(message))
+
+
+def _arrival_and_cancel(world: World) -> tuple[Act, Act]:
+    key = upload(world)
+    world.user_puts(key, ONE.encode())
+    world.object_event(key)
+    return delivery(world, take(world, "intake")), lambda: cancel(world, jobs(world)[-1].id)
+
+
+def _whole_or_canceled(world: World) -> list[str]:
+    """Every document that the first job still has is ready or canceled; so is the job."""
+    first = jobs(world)[0]
+    if not first.counts.canceled:
+        return ended(first, JobState.SUCCEEDED)
+    return ended(first, JobState.CANCELED) + ([f"{first.counts}"] if first.counts.failed else [])
+
+
 def _either(world: World) -> list[str]:
     first, second = shows(world, "a", ONE), shows(world, "a", TWO)
     return first and second and [*first, *second]
@@ -258,4 +332,13 @@ EVERY: tuple[Pair, ...] = (
     Pair("sweep x sweep", _two_sweeps, lambda w: shows(w, "a", ONE) + shows(w, "b", TWO)),
     Pair("sweep x embed", _sweep_and_embed, lambda w: shows(w, "a", ONE)),
     Pair("sweep gives up x embed", _poisoned_by_sweep, _visible_or_failed),
+    Pair("embed x cancel", _embed_and_cancel, _whole_or_canceled),
+    Pair("embed one of two x cancel", _embed_two_and_cancel, _whole_or_canceled),
+    Pair("extract x cancel", _extract_and_cancel, _whole_or_canceled),
+    Pair("publish x cancel", _publish_and_cancel, _whole_or_canceled, late_index=True),
+    Pair("replace x cancel", _replace_and_cancel, lambda w: shows(w, "a", TWO) + _whole_or_canceled(w)),
+    Pair("cancel x cancel", _two_cancels, lambda w: canceled(w, "a")),
+    Pair("expand x cancel", _expand_and_cancel, _whole_or_canceled),
+    Pair("cancel command x the same", _two_cancel_commands, _whole_or_canceled),
+    Pair("upload arrives x cancel", _arrival_and_cancel, _whole_or_canceled),
 )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from tests.simulation.auditor import Auditor
-from tests.simulation.scenarios import Scenario
+from tests.simulation.scenario import Scenario
 from tests.simulation.tape import Fault, Mode, Tape, changes_nothing
 from tests.simulation.world import MemoryWorld, Stuck, World
 

@@ -5,7 +5,7 @@ invariants hold.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
 from forebay.domain.requests import (
@@ -16,6 +16,8 @@ from forebay.domain.requests import (
 )
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
+from tests.simulation import cancellations
+from tests.simulation.scenario import LONG, ONE, TWO, Scenario
 from tests.simulation.users import (
     delete,
     ended,
@@ -32,25 +34,7 @@ from tests.simulation.users import (
 )
 from tests.simulation.world import COLLECTION, TENANT, TIMES, World
 
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """`play` acts on a world; `expect` says what is wrong with what came of it."""
-
-    name: str
-    play: Callable[[World], None]
-    expect: Callable[[World], list[str]]
-    big: bool = False  # too many calls to fail at each of them every time
-    late_index: bool = False
-    tries: int = 3
-    repeats: bool = True  # may its messages come twice and out of order?
-
-
 # -- scenarios -----------------------------------------------------------------------------------------------------
-
-ONE = words("one", 2)
-TWO = words("two", 3)
-LONG = words("long", 150)
 
 
 def _ingest_one(world: World) -> None:
@@ -328,6 +312,7 @@ EVERY: tuple[Scenario, ...] = (
     Scenario("large_26", _large(26), _large_ok(26), big=True),
     Scenario("large_60", _large(60), _large_ok(60), big=True),
     Scenario("delete_large_collection", _delete_large_collection, _delete_large_collection_ok, big=True),
+    *cancellations.EVERY,
 )
 
 NAMED = {scenario.name: scenario for scenario in EVERY}

@@ -4,7 +4,8 @@ import pytest
 
 from tests.simulation.conftest import Effort
 from tests.simulation.runs import Run, faults_of, play
-from tests.simulation.scenarios import EVERY, Scenario, giving_up
+from tests.simulation.scenario import Scenario
+from tests.simulation.scenarios import EVERY, giving_up
 from tests.simulation.tape import Fault, Mode
 
 _MODES = pytest.mark.parametrize("mode", list(Mode))

@@ -6,7 +6,7 @@ from tests.simulation.conftest import Effort
 from tests.simulation.interleaving import Pair, Schedule, interleaved, schedules
 from tests.simulation.pairs import EVERY
 
-_SLOW = ("expand x expand",)  # some 150 ms a schedule
+_SLOW = ("expand x expand", "expand x cancel", "cancel command x the same")  # some 150 ms a schedule
 _BY_NAME = {pair.name: pair for pair in EVERY}
 
 

@@ -3,7 +3,7 @@
 from forebay.domain.transitions import JobState
 from forebay.service.remove_collection import remove_collection
 from tests.simulation.runs import play
-from tests.simulation.scenarios import Scenario
+from tests.simulation.scenario import Scenario
 from tests.simulation.test_crashes import assert_nothing_wrong
 from tests.simulation.users import ended, jobs, send, words
 from tests.simulation.world import COLLECTION, TENANT, World

@@ -4,7 +4,7 @@ Here, and only here, our own code is patched.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -139,6 +139,12 @@ def _random_event_id(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("forebay.service.sweep.tell", tell_anew)
 
 
+def _no_cancel_mark(patch: pytest.MonkeyPatch) -> None:
+    """Whatever becomes visible does not look for the mark: it is canceled only if it is slower."""
+    real = settle._shard_end
+    patch.setattr(settle, "_shard_end", lambda *given: replace(real(*given), when=()))
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """A safeguard taken out, and the runs of which one must notice."""
@@ -155,6 +161,7 @@ MUTANTS = (
     Mutant("no count check", _no_count_check, lambda: iter([play(NAMED["long_document_late_index"]).wrong])),
     Mutant("no grace", _no_grace, lambda: _switches("embed x delete and purge")),
     Mutant("no sweep", _no_sweep, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
+    Mutant("no cancel mark", _no_cancel_mark, lambda: _switches("embed x cancel")),
     Mutant("event id anew", _random_event_id, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
 )
 

@@ -8,7 +8,8 @@ from forebay.domain.records import Record, Value
 from tests.simulation.aws_world import AwsWorld, Cloud
 from tests.simulation.conftest import Effort
 from tests.simulation.runs import MakeWorld, faults_of, play
-from tests.simulation.scenarios import NAMED, ONE, Scenario
+from tests.simulation.scenario import ONE, Scenario
+from tests.simulation.scenarios import NAMED
 from tests.simulation.tape import Mode, Tape
 from tests.simulation.test_crashes import assert_nothing_wrong
 from tests.simulation.users import put_into_inbox, send, words

@@ -8,7 +8,7 @@ from forebay.adapters.memory import PlainTextExtractor
 from forebay.domain.ports import Extraction
 from forebay.domain.transitions import JobState
 from tests.simulation.auditor import Auditor
-from tests.simulation.scenarios import ONE
+from tests.simulation.scenario import ONE
 from tests.simulation.tape import Tape
 from tests.simulation.users import ended, failed_as, job, send, shows
 from tests.simulation.world import MemoryWorld

@@ -4,7 +4,8 @@ import pytest
 
 from tests.simulation.conftest import Effort
 from tests.simulation.runs import shuffled
-from tests.simulation.scenarios import EVERY, Scenario
+from tests.simulation.scenario import Scenario
+from tests.simulation.scenarios import EVERY
 from tests.simulation.test_crashes import assert_nothing_wrong
 
 

@@ -1,7 +1,7 @@
 """What users do to a world, and what they find in it afterwards."""
 
 from forebay.domain import keys
-from forebay.domain.document import DocumentId
+from forebay.domain.document import DocumentId, JobId
 from forebay.domain.job import Job, job_of
 from forebay.domain.requests import (
     Address,
@@ -12,6 +12,7 @@ from forebay.domain.requests import (
 )
 from forebay.domain.stored_document import Document, Options, document_of
 from forebay.domain.transitions import DocumentState, JobState
+from forebay.service.cancel import cancel_job
 from forebay.service.remove import remove_document
 from forebay.service.submit import submit
 from forebay.service.uploads import request_upload
@@ -47,6 +48,11 @@ def delete(world: World, id_: str) -> None:
     world.ask(lambda engine: remove_document(engine, Address(TENANT, COLLECTION, id_)))
 
 
+def cancel(world: World, name: str) -> None:
+    """Cancel a job by its id, or by its idempotency key."""
+    world.ask(lambda engine: cancel_job(engine, TENANT, job_id(name)))
+
+
 def put_into_inbox(world: World, path: str, text: str) -> None:
     """A user puts a file into the inbox; S3 tells."""
     key = f"inbox/{TENANT}/{COLLECTION}/{path}"
@@ -77,10 +83,14 @@ def jobs(world: World) -> list[Job]:
     return sorted(found, key=lambda job: job.created_at)
 
 
+def job_id(name: str) -> JobId:
+    """The id of the job of the idempotency key `name`; a job's id is itself."""
+    return JobId(name) if name.startswith("job_") else keys.job_id_for(TENANT, "native", name)
+
+
 def job(world: World, name: str) -> Job:
     """The job of the idempotency key `name`."""
-    id_ = keys.job_id_for(TENANT, "native", name)
-    return job_of(world.records()[keys.job(id_)])
+    return job_of(world.records()[keys.job(job_id(name))])
 
 
 def shows(world: World, id_: str, text: str, *, state: DocumentState = DocumentState.READY) -> list[str]:
@@ -100,6 +110,14 @@ def is_gone(world: World, id_: str) -> list[str]:
     """The document is a tombstone, or was never there."""
     found = document(world, id_)
     return [] if found is None or found.state is DocumentState.DELETED else [f"{id_} is {found.state}"]
+
+
+def canceled(world: World, id_: str) -> list[str]:
+    """The document is canceled, and nothing of it is visible."""
+    found = document(world, id_)
+    if found is None or found.state is not DocumentState.CANCELED:
+        return [f"{id_} is {found.state if found else 'not there'}, not canceled"]
+    return [f"{id_} is visible"] if found.visible is not None else []
 
 
 def ended(found: Job, state: JobState) -> list[str]:

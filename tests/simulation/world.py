@@ -25,7 +25,15 @@ from forebay.adapters.memory import (
 )
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
-from forebay.domain.commands import Command, EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, PurgeDocument
+from forebay.domain.commands import (
+    CancelJob,
+    Command,
+    EmbedChunks,
+    ExpandJob,
+    ExtractDocument,
+    PublishDocument,
+    PurgeDocument,
+)
 from forebay.domain.document import Collection, RunId, TenantId
 from forebay.domain.errors import CallerError, TransientError
 from forebay.domain.events import Event
@@ -35,6 +43,7 @@ from forebay.entrypoints import schedule, worker
 from forebay.entrypoints.schedule import schedule_handler
 from forebay.entrypoints.worker import Handler, commands, dead_letters, object_events, queue_handler
 from forebay.service.bury import bury
+from forebay.service.cancel import cancel
 from forebay.service.embed import embed
 from forebay.service.engine import Engine, Policy, Times
 from forebay.service.expand import expand
@@ -187,7 +196,8 @@ class World:
             "extract": queue_handler(build, commands({ExtractDocument: extract})),
             "embed": queue_handler(build, commands({EmbedChunks: embed})),
             "control": queue_handler(
-                build, commands({ExpandJob: expand, PublishDocument: publish, PurgeDocument: purge})
+                build,
+                commands({ExpandJob: expand, CancelJob: cancel, PublishDocument: publish, PurgeDocument: purge}),
             ),
             "intake": queue_handler(build, object_events(intake)),
             "bury": queue_handler(build, dead_letters(bury)),

@@ -9,12 +9,13 @@ from typing import Any, Final
 import pytest
 
 from forebay.adapters.memory_index import MemoryIndex
-from forebay.domain.commands import EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, PurgeDocument
+from forebay.domain.commands import CancelJob, EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, PurgeDocument
 from forebay.domain.requests import Address
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.entrypoints.schedule import schedule_handler
 from forebay.entrypoints.worker import Work, commands, dead_letters, object_events, queue_handler
 from forebay.service.bury import bury
+from forebay.service.cancel import cancel, cancel_job
 from forebay.service.embed import embed
 from forebay.service.expand import expand
 from forebay.service.extract import extract
@@ -27,7 +28,7 @@ from tests.builders import COLLECTION, TENANT, a_document_request, a_submit_job
 from tests.unit.service.scene import Scene, a_scene
 
 EVENTS: Final = Path(__file__).resolve().parents[2] / "events"
-CONTROL: Final = commands({ExpandJob: expand, PublishDocument: publish, PurgeDocument: purge})
+CONTROL: Final = commands({ExpandJob: expand, CancelJob: cancel, PublishDocument: publish, PurgeDocument: purge})
 FILE: Final = "inbox/acme/manuals/Pläne/100% + mehr.txt"
 DONE: Final[dict[str, list[object]]] = {"batchItemFailures": []}
 
@@ -94,6 +95,15 @@ def test_expand_job_accepts_its_documents(scene: Scene) -> None:
 
     assert work_on(scene, CONTROL, "control_expand_job") == DONE
     assert not scene.job(job.id).expanding
+
+
+def test_cancel_job_ends_its_documents(scene: Scene) -> None:
+    job = scene.submit(a_submit_job([a_document_request(f"d{number}") for number in range(26)]))
+    work_on(scene, CONTROL, "control_expand_job")
+    cancel_job(scene.engine, TENANT, job.id)
+
+    assert work_on(scene, CONTROL, "control_cancel_job") == DONE
+    assert scene.job(job.id).state is JobState.CANCELED
 
 
 def test_purge_document_removes_what_is_left(scene: Scene) -> None:

@@ -57,6 +57,14 @@ class ExpandJob(_Command):
     job: JobId
 
 
+class CancelJob(_Command):
+    """End the documents of a job that was canceled and is too large to end them within the request; resumable."""
+
+    queue: ClassVar[str] = "control"
+    type: Literal["CancelJob"] = "CancelJob"
+    job: JobId
+
+
 class PurgeDocument(_OfDocument):
     """Remove what dead runs of the document left behind."""
 
@@ -65,7 +73,7 @@ class PurgeDocument(_OfDocument):
     tries: int = Field(default=0, ge=0)  # how often the index still showed something
 
 
-Command = ExtractDocument | EmbedChunks | PublishDocument | ExpandJob | PurgeDocument
+Command = ExtractDocument | EmbedChunks | PublishDocument | ExpandJob | CancelJob | PurgeDocument
 
 RunCommand = ExtractDocument | EmbedChunks | PublishDocument  # work on one run of one document
 

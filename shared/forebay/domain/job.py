@@ -64,12 +64,15 @@ class Counter:
     left: int
     counts: Counts
     started_at: str = ""  # when the first of its documents to end was taken up
+    canceling: bool = False  # the cancel mark: none of its documents becomes visible any more
 
 
 def counter_of(record: Record) -> Counter:
     """The counter in a stored record."""
     key = Key(text(record, "pk"), text(record, "sk"))
-    return Counter(key, number(record, "left"), counts_of(record), text(record, "started"))
+    return Counter(
+        key, number(record, "left"), counts_of(record), text(record, "started"), canceling=bool(record.get("canceling"))
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class Job:
     dialect: str = "native"
     expanding: bool = False  # some documents are not accepted yet
     named: bool = False  # a deletion: of the documents that its request names, not of all
+    cancel_requested: bool = False  # by a caller, at any time before its end
     filled: frozenset[int] = frozenset()  # shards whose rows have all ended
     counts: Counts = field(default_factory=Counts)  # of the filled shards; complete when all are
     properties: str = ""  # JSON, the caller's own
@@ -124,6 +128,7 @@ def job_of(record: Record) -> Job:
         dialect=text(record, "dialect"),
         expanding=bool(record.get("expanding")),
         named=bool(record.get("named")),
+        cancel_requested=bool(record.get("cancel_requested")),
         filled=numbers(record, "filled"),
         counts=counts_of(record),
         properties=text(record, "properties"),
@@ -163,7 +168,6 @@ class Row:
     pages: int = 0
     chunks: int = 0
     attempts: int = 0
-    sha256: str = ""  # of the content, where it was read
     error_code: str = ""
     error_message: str = ""
     started_at: str = ""
@@ -200,7 +204,6 @@ def row_of(record: Record) -> Row:
         pages=number(record, "pages"),
         chunks=number(record, "chunks"),
         attempts=number(record, "attempts"),
-        sha256=text(record, "sha256"),
         error_code=text(record, "error"),
         error_message=text(record, "message"),
         started_at=text(record, "started"),

@@ -28,8 +28,15 @@ def finish(engine: Engine, job_id: JobId) -> None:
     job = job_of(record)
     if job.ended or job.expanding or len(job.filled) < job.shards:
         return
+    end(engine, job, _final_state(job))
+
+
+def _final_state(job: Job) -> JobState:
+    """By what became of its documents; a job that was canceled and not too late for any of them is canceled."""
     sums = job.counts
-    end(engine, job, finished(ready=sums.ready + sums.unchanged, failed=sums.failed, canceled=sums.canceled))
+    if job.cancel_requested and sums.canceled:
+        return JobState.CANCELED
+    return finished(ready=sums.ready + sums.unchanged, failed=sums.failed, canceled=sums.canceled)
 
 
 def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_message: str = "") -> None:

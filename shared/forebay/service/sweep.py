@@ -12,14 +12,14 @@ from datetime import timedelta
 from functools import partial
 
 from forebay.domain import keys
-from forebay.domain.commands import ExpandJob, PublishDocument, RunCommand
+from forebay.domain.commands import CancelJob, ExpandJob, PublishDocument, RunCommand
 from forebay.domain.document import TenantId
 from forebay.domain.errors import DocumentError, Superseded
 from forebay.domain.job import job_of
 from forebay.domain.records import Index, Is, Key, Query, Record, Refused, Update, key_of, text
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.times import instant, stamp
-from forebay.domain.transitions import WORKING, DocumentState
+from forebay.domain.transitions import WORKING, DocumentState, JobState
 from forebay.service.due import due, due_in
 from forebay.service.engine import Engine
 from forebay.service.extract import missing_batches
@@ -78,6 +78,8 @@ def _sweep_job(engine: Engine, key: Key, record: Record) -> None:
         return
     if job.expanding:
         engine.queues.offer([ExpandJob(tenant=job.tenant, job=job.id)])
+    elif job.state is JobState.CANCELING and len(job.filled) < job.shards:
+        engine.queues.offer([CancelJob(tenant=job.tenant, job=job.id)])
     else:
         finish(engine, job.id)
 

@@ -16,13 +16,16 @@ from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.first_command import first_command
-from forebay.service.settle import Outcome, ShardEnd, row_end, shard_writes, solo_counter
+from forebay.service.settle import CANCELED, Outcome, ShardEnd, row_end, shard_writes, solo_counter
 from forebay.service.submit import job_record
 from forebay.service.take_over import TakeOver, row_record, take_over
 
 log = logging.getLogger(__name__)
 
 _DEFAULT_TYPE = "application/octet-stream"
+EXPIRED = Outcome(
+    DocumentState.FAILED, RowState.FAILED, Counts(failed=1), "upload_expired", CATALOGUE["upload_expired"].title
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,7 @@ def _row(request: RequestUpload, job: Job, upload_id: str) -> Row:
         options=request.options,
         metadata=metadata_text(request.metadata),
         size_bytes=request.size_bytes,
+        origin=keys.upload_object(request.tenant, upload_id),
     )
 
 
@@ -141,6 +145,8 @@ def check_upload(engine: Engine, tenant: TenantId, upload_id: str) -> None:
     if job_record_ is None:
         return
     job = job_of(job_record_)
+    if job.state is JobState.CANCELING:
+        return  # whoever cancels it ends the row
     key = DocumentKey(text(record, "key"))
     row_record_ = engine.records.get(keys.row(job.id, 0, key))
     if row_record_ is None:
@@ -149,7 +155,7 @@ def check_upload(engine: Engine, tenant: TenantId, upload_id: str) -> None:
     if found is not None:
         _start(engine, job, row, found, keys.upload(upload_id))
     elif text(record, "due_at") <= stamp(engine.now()):
-        _expire(engine, job, row, keys.upload(upload_id))
+        _end_unsent(engine, job, row, EXPIRED, keys.upload(upload_id))
 
 
 def _start(engine: Engine, job: Job, row: Row, found: ObjectRef, upload: Key) -> None:
@@ -164,15 +170,19 @@ def _start(engine: Engine, job: Job, row: Row, found: ObjectRef, upload: Key) ->
         log.info("upload arrived", extra={"job_id": job.id, "document_key": row.key, "size": found.size_bytes})
 
 
-def _expire(engine: Engine, job: Job, row: Row, upload: Key) -> None:
-    message = CATALOGUE["upload_expired"].title
-    outcome = Outcome(DocumentState.FAILED, RowState.FAILED, Counts(failed=1), "upload_expired", message)
-    end = ShardEnd(job.id, 0, 1, outcome.counts, solo_counter(job.id), "")
+def cancel_upload(engine: Engine, job: Job, row: Row) -> None:
+    """The row that waits for a file ends as canceled, unless the file has come; one that comes later changes nothing.
+    Idempotent."""
+    _end_unsent(engine, job, row, CANCELED, keys.upload(row.origin.rpartition("/")[2]))
+
+
+def _end_unsent(engine: Engine, job: Job, row: Row, outcome: Outcome, upload: Key) -> None:
+    end = ShardEnd(job.id, 0, 1, outcome.counts, solo_counter(job.id))
     refused = engine.records.transact(
         [
             row_end(engine, row.record_key, outcome, {}),
             # The file may have arrived between our look and this: then its run has the row.
-            Update(upload, set={"state": "expired"}, remove=("due_pk", "due_at"), when=(Lacks("state"),)),
+            Update(upload, set={"state": "ended"}, remove=("due_pk", "due_at"), when=(Lacks("state"),)),
             *shard_writes(engine, end),
         ]
     )

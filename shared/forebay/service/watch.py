@@ -158,7 +158,7 @@ def _view(job: Job, standing: _Standing) -> JobView:
     total = max(job.total, sums.ended + running)  # a collection's removal grows while it is read
     queued = total - sums.ended - running
     status = job.state
-    if not job.ended and (running or sums.ended):
+    if job.state is JobState.QUEUED and (running or sums.ended):
         status = JobState.RUNNING
     partly = sum(len(document.done) / document.batches for document in working if document.batches)
     started = min([*standing.starts, *(document.started_at for document in working if document.started_at)], default="")

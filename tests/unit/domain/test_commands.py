@@ -3,6 +3,7 @@ from pydantic import ValidationError
 
 from forebay.domain.commands import (
     COMMANDS,
+    CancelJob,
     Command,
     EmbedChunks,
     ExpandJob,
@@ -18,6 +19,7 @@ EVERY: list[Command] = [
     EmbedChunks.model_validate({**OF, "run": a_run(), "batch": 3}),
     PublishDocument.model_validate({**OF, "run": a_run(), "tries": 2}),
     ExpandJob(tenant=TENANT, job=JOB),
+    CancelJob(tenant=TENANT, job=JOB),
     PurgeDocument.model_validate(OF),
 ]
 

@@ -11,10 +11,12 @@ from forebay.dialects.native.queries import JobsQuery, RowsQuery, SubmitQuery
 from forebay.dialects.native.requests import JobRequest, UploadRequest
 from forebay.dialects.native.responses import DryRunBody, JobBody, JobsBody, RowsBody, UploadBody
 from forebay.domain.document import JobId
+from forebay.domain.job import JobKind
 from forebay.domain.requests import Window
+from forebay.service.cancel import cancel_job as cancel
 from forebay.service.submit import dry_run, submit
 from forebay.service.uploads import request_upload
-from forebay.service.watch import JobFilter, fresh_view, job_view, job_views, row_views, view_of
+from forebay.service.watch import JobFilter, find_job, fresh_view, job_view, job_views, row_views, view_of
 
 _IDEMPOTENCY: Final = "Same key and same body: the stored job again, with `Idempotency-Replayed: true`."
 
@@ -78,6 +80,20 @@ def list_job_documents(request: Request, job: parse.JobInPath, query: Annotated[
     return RowsBody(data=[render.row(each) for each in rows], next_cursor=following)
 
 
+def cancel_job(request: Request, job: parse.JobInPath) -> Response[JobBody]:
+    """Cancel a job.
+
+    After the answer no document of the job that was not yet ready becomes searchable; what is ready stays. A job that
+    has ended is unchanged, and so is a deletion: it is irrevocable once it was accepted.
+    """
+    call = call_of(request)
+    job_id = JobId(parse.reference(job))
+    found = find_job(call.engine, call.tenant, job_id)
+    unchanged = found.ended or found.kind is JobKind.DELETE
+    now = found if unchanged else cancel(call.engine, call.tenant, job_id)
+    return Response(200 if unchanged else 202, JSON, render.job(view_of(call.engine, now)))
+
+
 def create_upload(request: Request, body: Annotated[UploadRequest, Body()]) -> Response[UploadBody]:
     """Get a form to send a file by.
 
@@ -105,6 +121,13 @@ ENDPOINTS: Final = (
     Endpoint("GET", f"{words.BASE}/jobs/<job>", get_job, "Jobs", Scope.READ, errors=("not_found",)),
     Endpoint(
         "GET", f"{words.BASE}/jobs/<job>/documents", list_job_documents, "Jobs", Scope.READ, errors=("not_found",)
+    ),
+    Endpoint(
+        "POST", f"{words.BASE}/jobs/<job>/cancel", cancel_job, "Jobs", Scope.WRITE, status=202, errors=("not_found",),
+        responses={
+            200: {"description": "The job, unchanged", "content": {JSON: {"model": JobBody}}},
+            202: {"description": "The job, canceled", "content": {JSON: {"model": JobBody}}},
+        },
     ),
     Endpoint(
         "POST", f"{words.BASE}/uploads", create_upload, "Uploads", Scope.WRITE, status=201,
