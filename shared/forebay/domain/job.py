@@ -168,6 +168,7 @@ class Row:
     pages: int = 0
     chunks: int = 0
     attempts: int = 0
+    sha256: str = ""  # of the content, where it was read
     error_code: str = ""
     error_message: str = ""
     started_at: str = ""
@@ -204,6 +205,7 @@ def row_of(record: Record) -> Row:
         pages=number(record, "pages"),
         chunks=number(record, "chunks"),
         attempts=number(record, "attempts"),
+        sha256=text(record, "sha256"),
         error_code=text(record, "error"),
         error_message=text(record, "message"),
         started_at=text(record, "started"),

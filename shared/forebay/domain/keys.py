@@ -16,7 +16,8 @@ requests/<job>.json     a request too large for one transaction  (data bucket; e
 requests/<job>.memos/<key>  a large memo of a row     (data bucket; expires)
 runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
 uploads/<tenant>/<upload>           presigned uploads     (uploads bucket; expires)
-inbox/<tenant>/<collection>/<path>  files put by hand     (uploads bucket)
+inbox/<tenant>/<collection>/<path>  files put by hand, ingested as they come  (uploads bucket)
+files/<tenant>/<path>               files put by hand, ingested when a request names them  (uploads bucket)
 """
 
 import base64
@@ -182,6 +183,24 @@ def run_objects(run: RunId) -> str:
 def batch_object(run: RunId, attempt: str, batch: int) -> str:
     """Object key of one batch of pages and chunks."""
     return f"{run_objects(run)}{attempt}/{batch:06d}.json"
+
+
+def own_prefixes(tenant: TenantId) -> tuple[str, ...]:
+    """Object key prefixes of the uploads bucket under which everything is the tenant's."""
+    return (f"inbox/{tenant}/", f"uploads/{tenant}/", files_prefix(tenant))
+
+
+def files_prefix(tenant: TenantId) -> str:
+    """Object key prefix of the files that wait to be named in a request."""
+    return f"files/{tenant}/"
+
+
+def file_objects(tenant: TenantId, path: str) -> tuple[str, ...]:
+    """Object keys that a path can mean, the first that exists: the path itself where it is a key of the tenant's,
+    else a file that waits to be named, else one of the inbox."""
+    if path.startswith(own_prefixes(tenant)):
+        return (path,)
+    return (files_prefix(tenant) + path, f"inbox/{tenant}/{path}")
 
 
 def upload_object(tenant: TenantId, upload_id: str) -> str:

@@ -37,6 +37,13 @@ class UploadSource:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSource:
+    """The document is the file of this path among the tenant's own in the uploads bucket: see `keys.file_objects`."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class BadSource:
     """The document can never be valid; it ends failed with this code."""
 
@@ -44,7 +51,7 @@ class BadSource:
     message: str
 
 
-Source = TextSource | BytesSource | ObjectSource | UploadSource | BadSource
+Source = TextSource | BytesSource | ObjectSource | UploadSource | FileSource | BadSource
 
 
 @dataclass(frozen=True, slots=True)

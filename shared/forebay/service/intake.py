@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 
 _UPLOAD = re.compile(r"uploads/([^/]+)/(up_[a-z0-9]+)")
 _INBOX = re.compile(r"inbox/([a-z0-9][a-z0-9-]{0,62})/([a-z0-9][a-z0-9._-]{0,127})/(.{1,255})", re.DOTALL)
+_FILES = "files/"  # put there to be named in a request: their coming and going starts nothing
 _LOOKS = 5  # an object that changes more often than this while we look brings its own events
 
 
@@ -34,6 +35,8 @@ def intake(engine: Engine, key: str) -> None:
     upload = _UPLOAD.fullmatch(key)
     if upload is not None:
         check_upload(engine, TenantId(upload[1]), upload[2])
+        return
+    if key.startswith(_FILES):
         return
     inbox = _INBOX.fullmatch(key)
     if inbox is None or not inbox[3].isprintable() or key.endswith("/"):

@@ -128,6 +128,7 @@ def known_of(document: Document) -> dict[str, Value]:
         "pages": document.pages,
         "chunks": document.chunks,
         "attempts": document.attempts,
+        "sha256": document.sha256,
         "started": document.started_at,
     }
     return {name: value for name, value in known.items() if value}

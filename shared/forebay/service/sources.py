@@ -13,6 +13,7 @@ from forebay.domain.requests import (
     BadSource,
     BytesSource,
     DocumentRequest,
+    FileSource,
     ObjectSource,
     Source,
     SubmitJob,
@@ -41,7 +42,11 @@ def document_name(request: DocumentRequest) -> str:
     """The name the document goes by where the caller gave none."""
     if request.name:
         return request.name
-    return request.source.key.rsplit("/", 1)[-1][:255] if isinstance(request.source, ObjectSource) else ""
+    match request.source:
+        case ObjectSource(_, path) | FileSource(path):
+            return path.rpartition("/")[2][:255]
+        case _:
+            return ""
 
 
 def document_id(request: DocumentRequest) -> DocumentId:
@@ -156,6 +161,8 @@ def locate(engine: Engine, request: SubmitJob, source: Source) -> Located:
             raise DocumentError(code, message)
         case ObjectSource(bucket, object_key):
             return Located(_object(engine, request, bucket, object_key))
+        case FileSource(path):
+            return Located(_file(engine, request, path))
         case UploadSource(upload_id):
             return _upload(engine, request, upload_id)
         case TextSource() | BytesSource():
@@ -163,15 +170,23 @@ def locate(engine: Engine, request: SubmitJob, source: Source) -> Located:
 
 
 def _object(engine: Engine, request: SubmitJob, bucket: str, object_key: str) -> ObjectRef:
-    own = (f"inbox/{request.tenant}/", f"uploads/{request.tenant}/")
     allowed = {f"{request.tenant}:{bucket}", f"*:{bucket}"} & engine.policy.allowed_buckets
-    ours = bucket == engine.objects.uploads_bucket and object_key.startswith(own)
+    ours = bucket == engine.objects.uploads_bucket and object_key.startswith(keys.own_prefixes(request.tenant))
     if not ours and (not allowed or bucket in (engine.objects.uploads_bucket, engine.objects.data_bucket)):
         raise DocumentError("source_forbidden", f"bucket {bucket} is not allowed for this tenant")
     found = engine.objects.head(bucket, object_key)
     if found is None:
         raise DocumentError("source_missing", f"s3://{bucket}/{object_key} does not exist")
     return checked_size(engine, found)
+
+
+def _file(engine: Engine, request: SubmitJob, path: str) -> ObjectRef:
+    for key in keys.file_objects(request.tenant, path):
+        found = engine.objects.head(engine.objects.uploads_bucket, key)
+        if found is not None:
+            return checked_size(engine, found)
+    looked = " nor ".join(keys.file_objects(request.tenant, path))
+    raise DocumentError("source_missing", f"the uploads bucket has no {looked}")
 
 
 def _upload(engine: Engine, request: SubmitJob, upload_id: str) -> Located:

@@ -24,6 +24,7 @@ from forebay.domain.requests import (
     BadSource,
     BytesSource,
     DocumentRequest,
+    FileSource,
     Hopeless,
     ObjectSource,
     OnExisting,
@@ -230,7 +231,7 @@ def _put_aside(engine: Engine, job: Job, request: SubmitJob) -> Refused | None:
     return refused
 
 
-_KINDS = {kind.__name__: kind for kind in (TextSource, BytesSource, ObjectSource, UploadSource, BadSource)}
+_KINDS = {kind.__name__: kind for kind in (TextSource, BytesSource, ObjectSource, UploadSource, FileSource, BadSource)}
 
 
 def _packed(request: SubmitJob) -> bytes:

@@ -138,6 +138,15 @@ def test_other_objects_are_ignored(scene: Scene, key: str) -> None:
     assert scene.records.records == {}
 
 
+def test_a_file_that_waits_to_be_named_starts_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    scene.objects.put_upload("files/acme/guide.txt", b"turbine")
+
+    intake(scene.engine, "files/acme/guide.txt")
+
+    assert scene.records.records == {}
+    assert caplog.records == []
+
+
 def test_an_upload_that_arrives_starts_its_job(scene: Scene) -> None:
     upload = request_upload(scene.engine, a_request_upload())
     key = f"uploads/{TENANT}/{upload.upload_id}"

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -6,13 +7,14 @@ import pytest
 from pydantic import JsonValue
 
 from forebay.domain import keys
-from forebay.domain.document import JobId, SearchScope
+from forebay.domain.document import JobId, ObjectRef, SearchScope
 from forebay.domain.errors import CallerError
 from forebay.domain.requests import (
     BadSource,
     BytesSource,
     DocumentFilter,
     DocumentRequest,
+    FileSource,
     Hopeless,
     ObjectSource,
     OnExisting,
@@ -141,8 +143,21 @@ def test_a_partly_bad_request_goes_on_with_what_is_good(scene: Scene) -> None:
         (ObjectSource("uploads", "inbox/other/manuals/secret.txt"), "source_forbidden"),
         (ObjectSource("data", "sources/run_1/x"), "source_forbidden"),
         (UploadSource("up_none"), "upload_missing"),
+        (FileSource("none.txt"), "source_missing"),
+        (FileSource("inbox/other/manuals/secret.txt"), "source_missing"),
+        (FileSource("../other/manuals/secret.txt"), "source_missing"),
     ],
-    ids=["unlisted bucket", "missing object", "missing in the inbox", "another tenant's", "our own bucket", "upload"],
+    ids=[
+        "unlisted bucket",
+        "missing object",
+        "missing in the inbox",
+        "another tenant's",
+        "our own bucket",
+        "upload",
+        "missing file",
+        "another tenant's as a file",
+        "a way up",
+    ],
 )
 def test_a_source_that_cannot_be_had_fails_its_document_and_ends_the_job(source: Source, code: str) -> None:
     scene = a_scene(Policy(allowed_buckets=frozenset({"acme:shared", "*:data"})))
@@ -154,6 +169,49 @@ def test_a_source_that_cannot_be_had_fails_its_document_and_ends_the_job(source:
     assert scene.row(job, "a").error_code == code
     assert scene.job(job.id).state is JobState.FAILED
     assert scene.told() == ["failed"]
+
+
+@pytest.mark.parametrize(
+    ("path", "key"),
+    [
+        ("a/guide.txt", "files/acme/a/guide.txt"),
+        ("manuals/guide.txt", "inbox/acme/manuals/guide.txt"),
+        ("files/acme/guide.txt", "files/acme/guide.txt"),
+        ("inbox/acme/manuals/guide.txt", "inbox/acme/manuals/guide.txt"),
+        ("uploads/acme/up_1", "uploads/acme/up_1"),
+        ("files/other/guide.txt", "files/acme/files/other/guide.txt"),
+    ],
+)
+def test_a_path_names_an_object_of_the_tenants_own(scene: Scene, path: str, key: str) -> None:
+    scene.objects.put_upload(key, b"turbine manual")
+
+    job = scene.submit(a_submit_job([a_document_request("guide", FileSource(path))]))
+    scene.driver.drain()
+
+    assert scene.job(job.id).state is JobState.SUCCEEDED
+    assert scene.document().visible is not None
+    assert (scene.row(job).source or ObjectRef("", "")).key == key
+
+
+def test_a_file_comes_before_one_of_the_inbox_and_names_the_document(scene: Scene) -> None:
+    scene.objects.put_upload("inbox/acme/a/guide", b"of the inbox")
+    scene.objects.put_upload("files/acme/a/guide", b"of the files")
+
+    scene.submit(a_submit_job([a_document_request(None, FileSource("a/guide"))]))
+    scene.driver.drain()
+
+    assert scene.document().name == "guide"
+    assert scene.found("files") == ["of the files"]
+
+
+def test_a_row_knows_the_hash_of_what_became_of_it(scene: Scene) -> None:
+    first = scene.ingest("turbine manual")
+    again = scene.ingest("turbine manual")
+    other = scene.ingest("turbine manuals")
+
+    known = hashlib.sha256(b"turbine manual").hexdigest()
+    assert (scene.row(first).sha256, scene.row(again).sha256) == (known, known)
+    assert scene.row(other).sha256 not in ("", known)
 
 
 def test_a_source_that_is_too_large_fails_its_document() -> None:
@@ -195,6 +253,7 @@ def test_every_kind_of_source_survives_being_put_aside() -> None:
         "bytes": BytesSource(b"bytes \xff"),
         "object": ObjectSource("shared", "none"),
         "upload": UploadSource("up_none"),
+        "file": FileSource("none"),
         "bad": BAD,
     }
     given = [a_document_request(id_, source, {"tags": ["a"]}) for id_, source in sources.items()]
@@ -208,11 +267,12 @@ def test_every_kind_of_source_survives_being_put_aside() -> None:
         "bytes": (RowState.READY, ""),
         "object": (RowState.FAILED, "source_missing"),
         "upload": (RowState.FAILED, "upload_missing"),
+        "file": (RowState.FAILED, "source_missing"),
         "bad": (RowState.FAILED, "invalid_base64"),
     }
     assert scene.row(job, "bytes").options == options
     assert scene.row(job, "bytes").metadata == '{"tags":["a"]}'
-    assert scene.job(job.id).counts.ended == 34
+    assert scene.job(job.id).counts.ended == 35
 
 
 def test_a_replaced_document_ends_the_row_of_the_job_that_held_it(scene: Scene) -> None:
