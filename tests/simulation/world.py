@@ -379,7 +379,7 @@ class MemoryWorld(World):
 
     def user_puts(self, key: str, content: bytes) -> None:
         """See World."""
-        self._objects.put_upload(key, content)
+        self._objects.put_object("uploads", key, content)
 
     def user_deletes(self, key: str) -> None:
         """See World."""

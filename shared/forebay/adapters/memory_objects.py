@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from forebay.adapters.memory import OnCall, quietly
@@ -33,14 +33,10 @@ class MemoryObjects:
         self.buckets: dict[str, dict[str, list[_Stored]]] = {"data": {}, "uploads": {}}
         self._versions = 0
 
-    def put_upload(self, key: str, content: bytes, metadata: Mapping[str, str] | None = None) -> ObjectRef:
-        """What a user does: put a file into the uploads bucket."""
-        return self._store("uploads", key, content, metadata or {})
-
-    def put_object(self, bucket: str, key: str, content: bytes) -> ObjectRef:
-        """What a user does: put a file into a bucket of their own."""
+    def put_object(self, bucket: str, key: str, content: bytes, metadata: Mapping[str, str] | None = None) -> ObjectRef:
+        """What a user does: put a file into the uploads bucket or one of their own."""
         self.buckets.setdefault(bucket, {})
-        return self._store(bucket, key, content, {})
+        return self._store(bucket, key, content, metadata or {})
 
     def put(self, key: str, content: bytes) -> ObjectRef:
         """See ObjectStore."""
@@ -57,9 +53,7 @@ class MemoryObjects:
     def head(self, bucket: str, key: str) -> ObjectRef | None:
         """See ObjectStore."""
         with self._call("objects.head"):
-            if bucket not in self.buckets:
-                raise DocumentError("source_forbidden", f"access to bucket {bucket} is denied")
-            found = self.buckets[bucket].get(key)
+            found = self._readable(bucket).get(key)
             return self._ref(bucket, key, found[-1]) if found else None
 
     def download(self, ref: ObjectRef, to: Path) -> bool:
@@ -71,11 +65,26 @@ class MemoryObjects:
                     return True
             return False
 
+    def list_objects(self, bucket: str, prefix: str, most: int) -> list[ObjectRef]:
+        """See ObjectStore."""
+        with self._call("objects.list_objects"):
+            objects = self._readable(bucket)
+            return [
+                replace(self._ref(bucket, key, objects[key][-1]), version="", metadata={})
+                for key in sorted(objects)
+                if key.startswith(prefix)
+            ][:most]
+
     def delete_prefix(self, prefix: str) -> None:
         """See ObjectStore."""
         with self._call("objects.delete_prefix"):
             for key in [key for key in self.buckets["data"] if key.startswith(prefix)]:
                 del self.buckets["data"][key]
+
+    def put_upload(self, key: str, content: bytes) -> ObjectRef:
+        """See ObjectStore."""
+        with self._call("objects.put_upload"):
+            return self._store("uploads", key, content, {})
 
     def delete_upload(self, key: str) -> None:
         """See ObjectStore."""
@@ -86,6 +95,11 @@ class MemoryObjects:
         """See ObjectStore."""
         fields = {"key": key, "Content-Type": media_type, "most": str(size_bytes), "expires": str(expires_seconds)}
         return PresignedPost("memory://uploads", fields)
+
+    def _readable(self, bucket: str) -> Mapping[str, list[_Stored]]:
+        if bucket not in self.buckets:
+            raise DocumentError("source_forbidden", f"access to bucket {bucket} is denied")
+        return self.buckets[bucket]
 
     @contextmanager
     def _call(self, name: str) -> Iterator[None]:

@@ -93,12 +93,37 @@ class S3Objects:
                     file.write(part)
         return True
 
+    def list_objects(self, bucket: str, prefix: str, most: int) -> list[ObjectRef]:
+        """See ObjectStore."""
+        found: list[ObjectRef] = []
+        with self._translated(bucket):
+            try:
+                for page in self._client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                    found += [
+                        ObjectRef(bucket, each["Key"], etag=each["ETag"].strip('"'), size_bytes=each["Size"])
+                        for each in page.get("Contents", [])
+                    ]
+                    if len(found) >= most:
+                        break
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _MISSING:
+                    raise DocumentError("source_missing", f"there is no bucket {bucket}") from error
+                raise
+        return found[:most]
+
     def delete_prefix(self, prefix: str) -> None:
         """See ObjectStore."""
         with self._translated(self.data_bucket):
             pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=self.data_bucket, Prefix=prefix)
             for page in pages:
                 self._delete(self.data_bucket, [{"Key": found["Key"]} for found in page.get("Contents", [])])
+
+    def put_upload(self, key: str, content: bytes) -> ObjectRef:
+        """See ObjectStore."""
+        with self._translated(self.uploads_bucket):
+            answer = self._client().put_object(Bucket=self.uploads_bucket, Key=key, Body=content)
+        etag = answer["ETag"].strip('"')
+        return ObjectRef(self.uploads_bucket, key, answer.get("VersionId", ""), etag, len(content))
 
     def delete_upload(self, key: str) -> None:
         """See ObjectStore."""

@@ -155,8 +155,17 @@ class ObjectStore(Protocol):
         """Stream that very version into the file; False when it is gone."""
         ...
 
+    def list_objects(self, bucket: str, prefix: str, most: int) -> list[ObjectRef]:
+        """The current objects whose keys start with `prefix`, in the order of their keys, at most `most`; without
+        their versions. Raises DocumentError `source_missing` where there is no such bucket."""
+        ...
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete every object of the data bucket whose key starts with `prefix`; none does not matter."""
+        ...
+
+    def put_upload(self, key: str, content: bytes) -> ObjectRef:
+        """Write an object of the uploads bucket whole; what was there stays as an older version."""
         ...
 
     def delete_upload(self, key: str) -> None:

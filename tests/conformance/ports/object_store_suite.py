@@ -80,6 +80,31 @@ class ObjectStoreSuite:
 
         assert subject.objects.get(here) is None
 
+    # -- listing --------------------------------------------------------------------------------------------------
+
+    def test_a_list_has_the_current_objects_below_the_prefix_in_order(self, subject: Subject, here: str) -> None:
+        for key in ("b", "a/2", "a/1 ü", "a"):
+            subject.uploaded(here + key)
+        newest = subject.uploaded(here + "a/2", b"new and longer")
+        subject.uploaded(here + "a/3")
+        subject.user_deletes(here + "a/3")
+
+        found = subject.objects.list_objects(subject.objects.uploads_bucket, here + "a/", 10)
+
+        assert [ref.key for ref in found] == [here + "a/1 ü", here + "a/2"]
+        assert (found[1].bucket, found[1].etag, found[1].size_bytes) == (newest.bucket, newest.etag, 14)
+
+    def test_a_list_has_no_more_than_asked_for(self, subject: Subject, here: str) -> None:
+        for number in range(4):
+            subject.objects.put(f"{here}{number}", b"x")
+
+        found = subject.objects.list_objects(subject.objects.data_bucket, here, 3)
+
+        assert [ref.key for ref in found] == [f"{here}{number}" for number in range(3)]
+
+    def test_a_list_of_a_prefix_without_objects_is_empty(self, subject: Subject, here: str) -> None:
+        assert subject.objects.list_objects(subject.objects.data_bucket, here, 10) == []
+
     # -- downloading ----------------------------------------------------------------------------------------------
 
     def test_a_download_writes_the_object_into_the_file(self, subject: Subject, here: str, tmp_path: Path) -> None:
@@ -156,6 +181,20 @@ class ObjectStoreSuite:
         subject.objects.delete_upload(here + "none")
 
         assert subject.objects.head(subject.objects.uploads_bucket, here + "none") is None
+
+    def test_an_upload_that_is_put_is_seen_in_that_very_version(self, subject: Subject, here: str) -> None:
+        ref = subject.objects.put_upload(here + "a", b"scan")
+
+        assert subject.objects.head(subject.objects.uploads_bucket, here + "a") == ref
+        assert ref.version
+
+    def test_an_upload_that_is_put_again_is_another_version(self, subject: Subject, here: str, tmp_path: Path) -> None:
+        first = subject.objects.put_upload(here + "a", b"first")
+        second = subject.objects.put_upload(here + "a", b"second")
+
+        assert subject.objects.head(subject.objects.uploads_bucket, here + "a") == second
+        assert subject.objects.download(first, tmp_path / "file")
+        assert (tmp_path / "file").read_bytes() == b"first"
 
     def test_a_form_names_where_to_post_and_binds_the_key(self, subject: Subject, here: str) -> None:
         form = subject.objects.presign_post(here + "a", size_bytes=10, media_type="text/plain", expires_seconds=60)

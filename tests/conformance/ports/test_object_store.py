@@ -28,7 +28,7 @@ class TestMemoryObjects(ObjectStoreSuite):
         objects = MemoryObjects()
 
         def put(key: str, content: bytes, metadata: Mapping[str, str]) -> None:
-            objects.put_upload(key, content, metadata)
+            objects.put_object("uploads", key, content, metadata)
 
         def delete(key: str) -> None:
             objects.delete_upload(key)
@@ -36,9 +36,10 @@ class TestMemoryObjects(ObjectStoreSuite):
         return Subject(objects, put, delete)
 
     def test_another_bucket_is_forbidden(self) -> None:
-        with pytest.raises(DocumentError) as raised:
-            MemoryObjects().head("not-ours", "a")
-        assert raised.value.code == "source_forbidden"
+        for look in (lambda: MemoryObjects().head("not-ours", "a"), lambda: MemoryObjects().list_objects("x", "", 1)):
+            with pytest.raises(DocumentError) as raised:
+                look()
+            assert raised.value.code == "source_forbidden"
 
 
 class TestS3ObjectsOnMoto(ObjectStoreSuite):
@@ -67,6 +68,27 @@ class TestS3ObjectsOnMoto(ObjectStoreSuite):
 
         assert "Contents" not in aws.s3.list_objects_v2(Bucket=aws.data_bucket, Prefix="many/")
 
+    def test_a_missing_bucket_cannot_be_listed(self, aws: Aws) -> None:
+        with pytest.raises(DocumentError) as raised:
+            on_s3(aws).list_objects("no-such-bucket-anywhere", "", 10)
+        assert raised.value.code == "source_missing"
+
+    def test_a_list_goes_on_over_pages_until_there_are_enough(self, aws: Aws) -> None:
+        paged, asked = client("s3"), []
+
+        def two_a_page(params: dict[str, object], **_: object) -> None:
+            asked.append(params["Prefix"])
+            params["MaxKeys"] = 2
+
+        paged.meta.events.register("provide-client-params.s3.ListObjectsV2", two_a_page)
+        for number in range(6):
+            aws.s3.put_object(Bucket=aws.data_bucket, Key=f"paged/{number}", Body=b"")
+
+        found = S3Objects(lambda: paged, data_bucket="", uploads_bucket="").list_objects(aws.data_bucket, "paged/", 3)
+
+        assert [ref.key for ref in found] == ["paged/0", "paged/1", "paged/2"]
+        assert asked == ["paged/", "paged/"]
+
     def test_a_form_binds_key_type_and_size_and_expires(self, aws: Aws) -> None:
         form = on_s3(aws).presign_post("uploads/a/up_1", size_bytes=77, media_type="text/csv", expires_seconds=60)
 
@@ -86,6 +108,8 @@ OPERATIONS: Mapping[str, Call] = {
     "GetObject": lambda objects: objects.get("a"),
     "HeadObject": lambda objects: objects.head("data", "a"),
     "ListObjectsV2": lambda objects: objects.delete_prefix("a/"),
+    "ListObjectsV2, to read": lambda objects: objects.list_objects("data", "a/", 10),
+    "PutObject, of an upload": lambda objects: objects.put_upload("a", b"x"),
     "ListObjectVersions": lambda objects: objects.delete_upload("a"),
 }
 FAILURES: Mapping[str, Exception | Answer] = {
@@ -111,7 +135,7 @@ def failing_s3(operation: str, answer: Exception | Answer) -> S3Objects:
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("failure", FAILURES)
 def test_whatever_keeps_our_buckets_from_answering_is_transient(operation: str, failure: str) -> None:
-    objects = failing_s3(operation, FAILURES[failure])
+    objects = failing_s3(operation.partition(",")[0], FAILURES[failure])
 
     with pytest.raises(TransientError):
         OPERATIONS[operation](objects)
@@ -123,6 +147,14 @@ def test_no_access_to_another_bucket_is_the_documents_fault(code: str) -> None:
 
     with pytest.raises(DocumentError) as raised:
         objects.head("elsewhere", "a")
+    assert raised.value.code == "source_forbidden"
+
+
+def test_no_access_to_another_buckets_list_is_the_sources_fault() -> None:
+    objects = failing_s3("ListObjectsV2", error("AccessDenied", status=403))
+
+    with pytest.raises(DocumentError) as raised:
+        objects.list_objects("elsewhere", "a", 1)
     assert raised.value.code == "source_forbidden"
 
 

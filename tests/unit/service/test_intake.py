@@ -13,7 +13,7 @@ from tests.unit.service.scene import Scene
 def put(scene: Scene, name: str, content: str = "turbine manual") -> str:
     """A user puts a file into the inbox; its key."""
     key = f"inbox/acme/manuals/{name}"
-    scene.objects.put_upload(key, content.encode(), {"author": "Ada"})
+    scene.objects.put_object("uploads", key, content.encode(), {"author": "Ada"})
     return key
 
 
