@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from forebay.domain.document import TenantId
-from forebay.service.engine import Policy, Times
+from forebay.service.engine import Limits, Policy, Times
 
 
 class MissingSettings(Exception):
@@ -53,6 +53,9 @@ class Settings:
                     publish_retry=given.number("FOREBAY_PUBLISH_RETRY_SECONDS", usual.publish_retry),
                     upload_expiry=given.number("FOREBAY_UPLOAD_EXPIRY_SECONDS", usual.upload_expiry),
                 ),
+                limits=Limits(
+                    requests_per_minute=given.number("FOREBAY_REQUESTS_PER_MINUTE", Limits().requests_per_minute)
+                ),
                 anonymous_tenant=TenantId(given.text("FOREBAY_ANONYMOUS_TENANT")) or None,
                 private_callbacks=given.text("FOREBAY_ALLOW_PRIVATE_CALLBACKS") == "1",
                 allowed_buckets=frozenset(given.text("FOREBAY_ALLOWED_BUCKETS").replace(",", " ").split()),
@@ -78,7 +81,7 @@ class _Reader:
     def number(self, name: str, default: int) -> int:
         value = self.text(name)
         if value and not value.isdecimal():
-            self._wrong.append(f"{name} must be a whole number of seconds, not {value!r}")
+            self._wrong.append(f"{name} must be a whole number, not {value!r}")
             return default
         return int(value) if value else default
 

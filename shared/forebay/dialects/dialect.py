@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Final, Protocol, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, Protocol, get_args, get_origin, get_type_hints, runtime_checkable
 
 from aws_lambda_powertools.event_handler import Request, Response
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
@@ -17,6 +17,7 @@ from forebay.domain.document import TenantId
 from forebay.domain.errors import CallerError, ErrorKind, Problem
 from forebay.service.authenticate import Principal
 from forebay.service.engine import Engine
+from forebay.service.throttle import Rate
 
 JSON: Final = "application/json"
 _PARAMETER: Final = re.compile(r"<(\w+)>")
@@ -174,4 +175,13 @@ class Dialect(Protocol):
 
     def render_error(self, failure: Failure) -> Response[str]:
         """The failure in this dialect's words, with `failure.headers`."""
+        ...
+
+
+@runtime_checkable
+class ShowsRate(Protocol):
+    """A dialect that promises a rate: each request with a tenant is counted, too many are refused as `throttled`."""
+
+    def rate_headers(self, rate: Rate) -> Mapping[str, str]:
+        """What every answer says of the rate, refusals included."""
         ...

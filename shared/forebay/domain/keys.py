@@ -10,6 +10,7 @@ JOB#<job>#<shard>               R#<key>          a job's row: one document in on
 EVENT#<id>                      EVENT            something to be told
 UPLOAD#<id>                     UPLOAD           a presigned upload
 KEY#<id>                        KEY              an API key
+RATE#<tenant>                   <minute>         requests of a tenant in that minute (expires)
 
 sources/<run>           inline content of a run           (data bucket; expires)
 requests/<job>.json     a request too large for one transaction  (data bucket; expires)
@@ -158,6 +159,11 @@ def upload(id_: str) -> Key:
 def api_key(id_: str) -> Key:
     """An API key's record."""
     return Key(f"KEY#{id_}", "KEY")
+
+
+def request_count(tenant: TenantId, window: int) -> Key:
+    """How many requests the tenant made in one window of time."""
+    return Key(f"RATE#{tenant}", str(window))
 
 
 def source_object(run: RunId) -> str:

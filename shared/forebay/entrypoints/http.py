@@ -1,6 +1,6 @@
 """HTTP requests in, use cases out: route, authenticate, validate, answer; the one place that catches errors.
 
-gateway event → Incoming → endpoint (404, 405) → principal (401, 403) → body (400, 413) → Powertools' resolver
+gateway event → Incoming → endpoint (404, 405) → principal (401, 429, 403) → body (400, 413) → Powertools' resolver
 (422) → the dialect's route → one use case → response; anything raised on the way → Failure → the dialect's words
 """
 
@@ -16,7 +16,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from forebay.dialects import DIALECTS
-from forebay.dialects.dialect import Call, Dialect, Endpoint, Function
+from forebay.dialects.dialect import Call, Dialect, Endpoint, Function, ShowsRate
 from forebay.domain.errors import CallerError, Problem
 from forebay.entrypoints.health import dependencies
 from forebay.entrypoints.http_errors import MethodNotAllowed, failure_of
@@ -24,6 +24,7 @@ from forebay.entrypoints.http_requests import Incoming, credential, event_for, i
 from forebay.entrypoints.openapi import DOCUMENTATION, describe, register
 from forebay.service.authenticate import Principal, authenticate
 from forebay.service.engine import Engine
+from forebay.service.throttle import Rate, count_request
 
 log = logging.getLogger(__name__)
 
@@ -61,20 +62,13 @@ class _Site:
         """Answer one gateway event; never raises."""
         begun = time.monotonic()
         request = incoming(event)
+        said = {**_EVERY_ANSWER, "X-Request-Id": request.request_id}
         try:
-            endpoint, dialect = self._find(request)
-            call = self._admit(request, endpoint, dialect, _timed(self._engine, context))
-            resolvable, files = event_for(request, endpoint)
-            self._app.append_context(call=replace(call, files=files))  # type: ignore[no-untyped-call]
-            answer: dict[str, object] = self._app.resolve(resolvable, context)
+            answer = self._answer(request, context, said)
         except Exception as error:  # noqa: BLE001 - the only one: everything below raises
             answer = self._refuse(request, error)
         headers = answer.get("headers")
-        answer["headers"] = {
-            **_EVERY_ANSWER,
-            "X-Request-Id": request.request_id,
-            **(headers if isinstance(headers, Mapping) else {}),
-        }
+        answer["headers"] = {**said, **(headers if isinstance(headers, Mapping) else {})}
         if request.method == "HEAD":
             answer |= {"body": "", "isBase64Encoded": False}
         milliseconds = round((time.monotonic() - begun) * 1_000)
@@ -92,6 +86,23 @@ class _Site:
 
     # -- the way in ----------------------------------------------------------------------------------------------------
 
+    def _answer(self, request: Incoming, context: LambdaContext, said: dict[str, str]) -> dict[str, object]:
+        """Answer, or raise; `said` takes up the headers that go with the answer whatever it becomes."""
+        endpoint, dialect = self._find(request)
+        engine = _timed(self._engine, context)
+        principal: Principal | None = None
+        if endpoint.scope is not None:
+            principal = authenticate(engine, credential(request.headers))
+            if isinstance(dialect, ShowsRate):
+                rate = count_request(engine, principal.tenant)
+                said |= dialect.rate_headers(rate)
+                _refuse_too_many(rate)
+        call = self._admit(request, endpoint, dialect, principal, engine)
+        resolvable, files = event_for(request, endpoint)
+        self._app.append_context(call=replace(call, files=files))  # type: ignore[no-untyped-call]
+        answer: dict[str, object] = self._app.resolve(resolvable, context)
+        return answer
+
     def _find(self, request: Incoming) -> tuple[Endpoint, Dialect]:
         """The endpoint asked for, and whose it is. Raises CallerError not_found, method_not_allowed."""
         here = [owned for owned in self._owned if owned[0].pattern.fullmatch(request.path)]
@@ -106,13 +117,12 @@ class _Site:
         allowed = {endpoint.method for endpoint, _ in here}
         raise MethodNotAllowed(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
 
-    def _admit(self, request: Incoming, endpoint: Endpoint, dialect: Dialect, engine: Engine) -> Call:
-        """Who is asking, and may they? Raises CallerError unauthenticated, forbidden, invalid_request."""
-        principal: Principal | None = None
-        if endpoint.scope is not None:
-            principal = authenticate(engine, credential(request.headers))
-            if not principal.may(endpoint.scope):
-                raise CallerError("forbidden", f"The key lacks the scope `{endpoint.scope}`.")
+    def _admit(
+        self, request: Incoming, endpoint: Endpoint, dialect: Dialect, principal: Principal | None, engine: Engine
+    ) -> Call:
+        """May they? Raises CallerError forbidden, invalid_request."""
+        if principal is not None and endpoint.scope is not None and not principal.may(endpoint.scope):
+            raise CallerError("forbidden", f"The key lacks the scope `{endpoint.scope}`.")
         query = request.event.get("queryStringParameters")
         unknown = sorted(set(query) - endpoint.query) if isinstance(query, Mapping) else []
         if unknown and not dialect.ignores_unknown:
@@ -150,6 +160,12 @@ class _Site:
 def _timed(engine: Engine, context: LambdaContext) -> Engine:
     """The engine, knowing how long this invocation may still take."""
     return replace(engine, remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1_000)
+
+
+def _refuse_too_many(rate: Rate) -> None:
+    if rate.exceeded:
+        message = f"Rate limit exceeded. Please retry after {rate.resets_in} seconds."
+        raise CallerError("throttled", message, retry_after_seconds=rate.resets_in)
 
 
 def _raise(error: Exception) -> Response[str]:

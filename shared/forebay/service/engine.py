@@ -41,6 +41,7 @@ class Limits:
     attempts: int = 8  # claims of one run before it ends as poison
     list_most: int = 100
     answer_bytes: int = 4_500_000  # of a content answer
+    requests_per_minute: int = 600  # of a tenant, over an API that shows a rate
 
 
 @dataclass(frozen=True, slots=True)
