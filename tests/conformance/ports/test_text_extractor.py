@@ -250,6 +250,9 @@ def test_the_reading_process_has_no_environment_writes_no_file_and_holds_no_othe
     own = Path(sys.modules["forebay.adapters.parsers"].__path__[0])
     for module in ("outcome", "sniff", "cleaning", "frames", "reading"):
         (package / f"{module}.py").write_text((own / f"{module}.py").read_text())
+    (tmp_path / "forebay" / "domain").mkdir()
+    types = Path("forebay/domain/file_types.py")
+    (tmp_path / types).write_text((own.parents[2] / types).read_text())
     (package / "plain.py").write_text(_SPY.format(target=str(tmp_path / "written")))
     content = tmp_path / "content"
     content.write_text("anything")

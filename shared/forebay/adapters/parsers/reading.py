@@ -10,6 +10,7 @@ from forebay.adapters.parsers import sniff
 from forebay.adapters.parsers.cleaning import clean
 from forebay.adapters.parsers.frames import BROKEN, DONE, OCR_PAGE, PAGE, REFUSED, TYPE, Frames
 from forebay.adapters.parsers.outcome import Refusal
+from forebay.domain import file_types
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,19 +20,19 @@ if TYPE_CHECKING:
 
 # Media type -> module of this package; loaded by name, since each brings libraries that the others do not need.
 _PARSERS = {
-    sniff.PDF: "pdf",
-    sniff.DOCX: "word",
-    sniff.PPTX: "slides",
-    sniff.XLSX: "spreadsheet",
-    sniff.XLSB: "spreadsheet",
-    sniff.XLS: "spreadsheet",
-    sniff.ODS: "spreadsheet",
-    sniff.ODT: "opendocument",
-    sniff.ODP: "opendocument",
-    sniff.EPUB: "epub",
+    file_types.PDF: "pdf",
+    file_types.DOCX: "word",
+    file_types.PPTX: "slides",
+    file_types.XLSX: "spreadsheet",
+    file_types.XLSB: "spreadsheet",
+    file_types.XLS: "spreadsheet",
+    file_types.ODS: "spreadsheet",
+    file_types.ODT: "opendocument",
+    file_types.ODP: "opendocument",
+    file_types.EPUB: "epub",
     "text/html": "hypertext",
     "message/rfc822": "mail",
-    "application/rtf": "rich_text",
+    file_types.RTF: "rich_text",
     "text/csv": "table",
     "text/tab-separated-values": "table",
     "application/json": "structured",

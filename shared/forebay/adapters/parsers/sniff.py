@@ -7,23 +7,13 @@ import zipfile
 from typing import IO, Final
 
 from forebay.adapters.parsers.outcome import Refusal
-
-PDF: Final = "application/pdf"
-DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-PPTX: Final = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-XLSB: Final = "application/vnd.ms-excel.sheet.binary.macroenabled.12"
-XLS: Final = "application/vnd.ms-excel"
-ODT: Final = "application/vnd.oasis.opendocument.text"
-ODP: Final = "application/vnd.oasis.opendocument.presentation"
-ODS: Final = "application/vnd.oasis.opendocument.spreadsheet"
-EPUB: Final = "application/epub+zip"
+from forebay.domain.file_types import CLAIMED, DOCX, EPUB, PDF, PPTX, RTF, XLS, XLSB, XLSX, extension
 
 _HEAD: Final = 8192
 
 # (offset, signature, media type): what is certain from the first bytes.
 _SIGNATURES: Final = (
-    (0, b"{\\rtf", "application/rtf"),
+    (0, b"{\\rtf", RTF),
     (0, b"\x89PNG\r\n", "image/png"),
     (0, b"\xff\xd8\xff", "image/jpeg"),
     (0, b"GIF8", "image/gif"),
@@ -72,21 +62,6 @@ _STREAMS: Final = (
     ("Book", XLS),
 )
 
-_TEXT_TYPES: Final = {
-    "md": "text/markdown",
-    "markdown": "text/markdown",
-    "csv": "text/csv",
-    "tsv": "text/tab-separated-values",
-    "json": "application/json",
-    "jsonl": "application/x-ndjson",
-    "ndjson": "application/x-ndjson",
-    "html": "text/html",
-    "htm": "text/html",
-    "xhtml": "text/html",
-    "eml": "message/rfc822",
-    "xml": "application/xml",
-    "txt": "text/plain",
-}
 _SYNONYMS: Final = {
     "text/x-markdown": "text/markdown",
     "application/csv": "text/csv",
@@ -123,12 +98,12 @@ def _by_name(declared: str, name: str) -> str:
     """The type that the declaration or the name claims, among those that content cannot prove; "" for none."""
     stated = declared.split(";", maxsplit=1)[0].strip().lower()
     stated = _SYNONYMS.get(stated, stated)
-    extension = name.rpartition(".")[2].lower() if "." in name else ""
-    if stated == PDF or extension == "pdf":
+    end = extension(name)
+    if stated == PDF or end == "pdf":
         return PDF
-    if stated in _TEXT_TYPES.values() and stated != "text/plain":
+    if stated in CLAIMED.values() and stated != "text/plain":
         return stated
-    return _TEXT_TYPES.get(extension, "")
+    return CLAIMED.get(end, "")
 
 
 def _is_pdf(file: IO[bytes], head: bytes, claimed: str) -> bool:
