@@ -2,19 +2,22 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from pydantic import JsonValue
 
 from forebay.domain import keys
 from forebay.domain.document import Collection, TenantId
-from forebay.domain.errors import CallerError
-from forebay.domain.records import Absent, Condition, Has, Record, Refused, Update, Value, number, text
+from forebay.domain.errors import CallerError, TransientError
+from forebay.domain.records import Absent, Condition, Has, Is, Lacks, Record, Refused, Update, Value, number, text
 from forebay.domain.requests import Window
 from forebay.domain.stored_document import Options
 from forebay.domain.times import stamp
 from forebay.service.engine import Engine
 from forebay.service.walk import walk
+
+_TRIES: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ def collection_view(engine: Engine, tenant: TenantId, name: Collection) -> Colle
     """One collection. Raises CallerError not_found."""
     record = engine.records.get(keys.collection(tenant, name))
     if record is None:
-        raise CallerError("not_found", f"there is no collection {name}")
+        raise _not_found(name)
     return _views(engine, tenant, [record])[0]
 
 
@@ -65,16 +68,20 @@ def default_options(engine: Engine, tenant: TenantId, name: Collection) -> Optio
 
 @dataclass(frozen=True, slots=True)
 class CollectionChange:
-    """What is to be changed of a collection; None leaves it. `options` and `properties` are JSON."""
+    """What is to be changed of a collection; None leaves it."""
 
     description: str | None = None
-    options: str | None = None
-    properties: str | None = None
+    options: str | None = None  # JSON
+    properties: str | None = None  # JSON: an object per dialect
 
 
 def put_collection(engine: Engine, tenant: TenantId, name: Collection, change: CollectionChange) -> CollectionView:
     """Make the collection, or change what is given of it. Idempotent."""
-    return _written(engine, tenant, name, change, when=())
+    update = Update(keys.collection(tenant, name), _changes(engine, change), default=_made(engine))
+    made = engine.records.write(update)
+    if isinstance(made, Refused):
+        raise TypeError("a write without a condition was refused")
+    return _views(engine, tenant, [made])[0]
 
 
 def create_collection(engine: Engine, tenant: TenantId, name: Collection, change: CollectionChange) -> bool:
@@ -85,18 +92,33 @@ def create_collection(engine: Engine, tenant: TenantId, name: Collection, change
 
 
 def change_collection(engine: Engine, tenant: TenantId, name: Collection, change: CollectionChange) -> CollectionView:
-    """Change what is given of the collection. Raises CallerError not_found."""
-    return _written(engine, tenant, name, change, when=(Has("created"),))
+    """Change what is given of the collection; of the properties, member by member of each dialect's object.
+
+    Idempotent. Raises CallerError not_found, TransientError when others change it all the time.
+    """
+    for _ in range(_TRIES):
+        record = engine.records.get(keys.collection(tenant, name))
+        if record is None:
+            raise _not_found(name)
+        known = text(record, "properties")
+        whole = change if change.properties is None else replace(change, properties=_merged(known, change.properties))
+        still_so: Condition = Is("properties", known) if known else Lacks("properties")
+        update = Update(keys.collection(tenant, name), _changes(engine, whole), when=(Has("created"), still_so))
+        made = engine.records.write(update)
+        if not isinstance(made, Refused):
+            return _views(engine, tenant, [made])[0]
+    raise TransientError("the collection stays contended")
 
 
-def _written(
-    engine: Engine, tenant: TenantId, name: Collection, change: CollectionChange, *, when: tuple[Condition, ...]
-) -> CollectionView:
-    update = Update(keys.collection(tenant, name), _changes(engine, change), default=_made(engine), when=when)
-    made = engine.records.write(update)
-    if isinstance(made, Refused):
-        raise CallerError("not_found", f"there is no collection {name}")
-    return _views(engine, tenant, [made])[0]
+def _not_found(name: Collection) -> CallerError:
+    return CallerError("not_found", f"there is no collection {name}")
+
+
+def _merged(known: str, more: str) -> str:
+    properties: dict[str, dict[str, JsonValue]] = json.loads(known or "{}")
+    changes: dict[str, dict[str, JsonValue]] = json.loads(more)
+    merged = properties | {dialect: properties.get(dialect, {}) | members for dialect, members in changes.items()}
+    return json.dumps(merged, ensure_ascii=False, separators=(",", ":"))
 
 
 def _made(engine: Engine) -> dict[str, Value]:

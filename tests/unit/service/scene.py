@@ -1,6 +1,7 @@
 """An engine in memory with a driver, and what a test wants to know of it."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 from forebay.adapters.memory import MemoryBus, MemoryQueues, MemoryRecords
@@ -61,6 +62,18 @@ class Scene:
     def told(self) -> list[str]:
         """The types of the events on the bus, in order."""
         return [event.type.removeprefix("forebay.job.") for event in self.bus.published]
+
+    def interrupted(self, act: Callable[[], object]) -> Engine:
+        """The engine, before whose next write someone else acts."""
+        acts = [act]
+
+        def on_call(phase: str, name: str) -> None:
+            if (phase, name) == ("before", "records.write") and acts:
+                acts.pop()()
+
+        records = MemoryRecords(on_call)
+        records.records = self.records.records
+        return replace(self.engine, records=records)
 
     def data_objects(self, prefix: str = "") -> list[str]:
         """Keys in our own bucket."""

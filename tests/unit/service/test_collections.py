@@ -3,7 +3,14 @@ import pytest
 from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import CallerError
 from forebay.domain.requests import Address, Window
-from forebay.service.collections import CollectionChange, collection_view, collection_views, put_collection
+from forebay.service.collections import (
+    CollectionChange,
+    change_collection,
+    collection_view,
+    collection_views,
+    create_collection,
+    put_collection,
+)
 from forebay.service.remove import remove_document
 from tests.builders import COLLECTION, TENANT
 from tests.unit.service.scene import Scene, words
@@ -47,6 +54,41 @@ def test_a_collection_can_be_made_and_changed_by_hand(scene: Scene) -> None:
     assert (changed.description, changed.options, changed.created_at) == (
         "All manuals", {"chunk_tokens": 100}, made.created_at,
     )  # fmt: skip
+
+
+def test_a_collection_that_is_there_is_not_created_again(scene: Scene) -> None:
+    first = create_collection(scene.engine, TENANT, COLLECTION, CollectionChange("Our manuals"))
+    second = create_collection(scene.engine, TENANT, COLLECTION, CollectionChange("All manuals"))
+
+    assert (first, second) == (True, False)
+    assert collection_view(scene.engine, TENANT, COLLECTION).description == "Our manuals"
+
+
+def test_what_dialects_keep_with_a_collection_changes_member_by_member(scene: Scene) -> None:
+    create_collection(scene.engine, TENANT, COLLECTION, CollectionChange("d", properties='{"one": {"a": 1, "b": 2}}'))
+
+    change_collection(scene.engine, TENANT, COLLECTION, CollectionChange(properties='{"one": {"b": 3}}'))
+    changed = change_collection(scene.engine, TENANT, COLLECTION, CollectionChange(properties='{"two": {"c": 4}}'))
+
+    assert changed.properties == {"one": {"a": 1, "b": 3}, "two": {"c": 4}}
+    assert changed.description == "d"
+
+
+def test_changes_made_at_the_same_time_are_all_kept(scene: Scene) -> None:
+    create_collection(scene.engine, TENANT, COLLECTION, CollectionChange())
+    other = CollectionChange(properties='{"one": {"a": 1}}')
+    engine = scene.interrupted(lambda: change_collection(scene.engine, TENANT, COLLECTION, other))
+
+    changed = change_collection(engine, TENANT, COLLECTION, CollectionChange(properties='{"one": {"b": 2}}'))
+
+    assert changed.properties == {"one": {"a": 1, "b": 2}}
+
+
+def test_a_collection_that_is_not_there_cannot_be_changed(scene: Scene) -> None:
+    with pytest.raises(CallerError) as raised:
+        change_collection(scene.engine, TENANT, COLLECTION, CollectionChange("d"))
+
+    assert raised.value.code == "not_found"
 
 
 def test_there_is_no_unknown_or_other_tenants_collection(scene: Scene) -> None:
