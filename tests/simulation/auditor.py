@@ -261,9 +261,9 @@ class Auditor:
     def _objects_left(self, documents: list[Document]) -> Iterator[str]:
         shown = {d.visible.run for d in documents if d.visible is not None}
         rows = [row for rows in self._rows.values() for row in rows.values()]
-        # A failed or canceled document's content stays for a retry, an unchanged one's until the next version.
+        # A failed, refused or canceled document's content stays for a retry, an unchanged one's until the next version.
         kept = shown | {d.run for d in documents if not d.gone}
-        kept |= {RunId(text(row, "run")) for row in rows if text(row, "error") == "canceled"}
+        kept |= {RunId(text(row, "run")) for row in rows if text(row, "error") in ("canceled", "document_exists")}
         had = {text(row, "run") for row in rows}
         for name in self.world.data_objects():
             place, run = name.split("/")[:2]
