@@ -34,6 +34,7 @@ class UploadSource:
     """The document is what was put at this upload (made with `start: false`)."""
 
     upload_id: str
+    kept: bool = False  # it stays whatever becomes of the document, and others may name it, too; else it goes with it
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ class RequestUpload:
     size_bytes: int
     media_type: str = ""
     start: bool = True  # its arrival starts a job; else it waits to be named in one
+    memo: str = ""  # JSON; kept with the upload for the dialect that asked
     document_id: str | None = None
     metadata: Metadata = field(default_factory=dict)
     options: Options = field(default_factory=Options)

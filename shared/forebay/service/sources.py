@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, replace
 
 from forebay.domain import keys
-from forebay.domain.document import DocumentId, DocumentKey, ObjectRef
+from forebay.domain.document import DocumentId, DocumentKey, ObjectRef, TenantId
 from forebay.domain.errors import DocumentError
 from forebay.domain.job import Job, Row, metadata_text
 from forebay.domain.records import Lacks, Refused, Update, text
@@ -105,7 +105,7 @@ def row_for(engine: Engine, request: SubmitJob, document: DocumentRequest, job: 
         content = inline_content(document.source)
         if content is None:
             located = locate(engine, request, document.source)
-            if isinstance(document.source, UploadSource):
+            if isinstance(document.source, UploadSource) and not document.source.kept:
                 _bind(engine, document.source, row.key)
             return _with_source(engine, row, located)
     except DocumentError as error:
@@ -163,17 +163,22 @@ def locate(engine: Engine, request: SubmitJob, source: Source) -> Located:
             return Located(_object(engine, request, bucket, object_key))
         case FileSource(path):
             return Located(_file(engine, request, path))
-        case UploadSource(upload_id):
-            return _upload(engine, request, upload_id)
+        case UploadSource():
+            return _upload(engine, request, source)
         case TextSource() | BytesSource():
             raise TypeError("inline content needs no locating")
 
 
-def _object(engine: Engine, request: SubmitJob, bucket: str, object_key: str) -> ObjectRef:
-    allowed = {f"{request.tenant}:{bucket}", f"*:{bucket}"} & engine.policy.allowed_buckets
-    ours = bucket == engine.objects.uploads_bucket and object_key.startswith(keys.own_prefixes(request.tenant))
+def check_allowed(engine: Engine, tenant: TenantId, bucket: str, place: str) -> None:
+    """Raises DocumentError source_forbidden where the tenant may not read objects at `place`, a key or prefix."""
+    allowed = {f"{tenant}:{bucket}", f"*:{bucket}"} & engine.policy.allowed_buckets
+    ours = bucket == engine.objects.uploads_bucket and place.startswith(keys.own_prefixes(tenant))
     if not ours and (not allowed or bucket in (engine.objects.uploads_bucket, engine.objects.data_bucket)):
         raise DocumentError("source_forbidden", f"bucket {bucket} is not allowed for this tenant")
+
+
+def _object(engine: Engine, request: SubmitJob, bucket: str, object_key: str) -> ObjectRef:
+    check_allowed(engine, request.tenant, bucket, object_key)
     found = engine.objects.head(bucket, object_key)
     if found is None:
         raise DocumentError("source_missing", f"s3://{bucket}/{object_key} does not exist")
@@ -189,18 +194,21 @@ def _file(engine: Engine, request: SubmitJob, path: str) -> ObjectRef:
     raise DocumentError("source_missing", f"the uploads bucket has no {looked}")
 
 
-def _upload(engine: Engine, request: SubmitJob, upload_id: str) -> Located:
+def _upload(engine: Engine, request: SubmitJob, source: UploadSource) -> Located:
+    upload_id = source.upload_id
     record = engine.records.get(keys.upload(upload_id))
     if record is None or text(record, "tenant") != request.tenant:
         raise DocumentError("upload_missing", f"there is no upload {upload_id}")
     if text(record, "job"):
         raise DocumentError("upload_missing", f"upload {upload_id} starts its own job; make it with start: false")
-    if text(record, "ends") <= stamp(engine.now()):
+    named = source.kept or bool(text(record, "key"))  # once named, it is not waiting any more
+    if not named and text(record, "ends") <= stamp(engine.now()):
         raise DocumentError("upload_expired", f"upload {upload_id} had to be named by {text(record, 'ends')}")
     found = engine.objects.head(engine.objects.uploads_bucket, keys.upload_object(request.tenant, upload_id))
     if found is None:
         raise DocumentError("upload_missing", f"nothing has been put at upload {upload_id}")
-    return Located(checked_size(engine, found), text(record, "name"), text(record, "declared"), found.key)
+    origin = "" if source.kept else found.key
+    return Located(checked_size(engine, found), text(record, "name"), text(record, "declared"), origin)
 
 
 def _bind(engine: Engine, source: UploadSource, key: DocumentKey) -> None:

@@ -1,4 +1,4 @@
-"""Presigned uploads: a form for exactly one object; its arrival starts a job, or it waits to be named in one."""
+"""Uploads: an object by a presigned form or with the request; its arrival starts a job, or it waits to be named."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -9,7 +9,21 @@ from forebay.domain.document import DocumentId, DocumentKey, JobId, ObjectRef, T
 from forebay.domain.errors import CATALOGUE, CallerError, Problem, TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, job_of, metadata_text, row_of
 from forebay.domain.ports import PresignedPost
-from forebay.domain.records import Absent, Is, Key, Lacks, Put, Update, Value, Write, text
+from forebay.domain.records import (
+    Absent,
+    Delete,
+    Is,
+    Key,
+    Lacks,
+    Put,
+    Record,
+    Refused,
+    Update,
+    Value,
+    Write,
+    number,
+    text,
+)
 from forebay.domain.requests import RequestUpload
 from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, JobState, RowState
@@ -71,6 +85,73 @@ def request_upload(engine: Engine, request: RequestUpload) -> Upload:
     return Upload(upload_id, job.id if job is not None else None, form, stamp_of_form(engine))
 
 
+@dataclass(frozen=True, slots=True)
+class StoredUpload:
+    """An upload that waits to be named, or was."""
+
+    upload_id: str
+    name: str
+    media_type: str
+    size_bytes: int
+    arrived: bool  # is the file there?
+    created_at: str
+    memo: str
+
+
+def store_upload(engine: Engine, request: RequestUpload, content: bytes) -> StoredUpload:
+    """Take a file that came with the request, as if it had been put at an upload with `start: false`.
+
+    The file is put first: whoever dies before the record leaves an object that expires.
+    """
+    upload_id = f"up_{engine.new_id()}"
+    engine.objects.put_upload(keys.upload_object(request.tenant, upload_id), content)
+    ends_at = stamp(engine.now() + timedelta(seconds=engine.policy.times.upload_unused_expiry))
+    recorded = engine.records.write(_upload_put(engine, request, upload_id, None, ends_at))
+    if isinstance(recorded, Refused):
+        raise TransientError("the upload could not be recorded")
+    return _stored(upload_id, recorded, len(content), arrived=True)
+
+
+def known_upload(engine: Engine, tenant: TenantId, upload_id: str) -> StoredUpload | None:
+    """The tenant's upload of this id, None where there is none or it started a job of its own."""
+    record = _waiting(engine, tenant, upload_id)
+    if record is None:
+        return None
+    found = engine.objects.head(engine.objects.uploads_bucket, keys.upload_object(tenant, upload_id))
+    size = found.size_bytes if found is not None else number(record, "size")
+    return _stored(upload_id, record, size, arrived=found is not None)
+
+
+def remove_upload(engine: Engine, tenant: TenantId, upload_id: str) -> bool:
+    """Delete the file and forget the upload; False where `known_upload` knows none. Documents made of it stay.
+
+    The file goes first: whoever dies before the record goes can be asked again.
+    """
+    if _waiting(engine, tenant, upload_id) is None:
+        return False
+    engine.objects.delete_upload(keys.upload_object(tenant, upload_id))
+    engine.records.write(Delete(keys.upload(upload_id)))
+    return True
+
+
+def _waiting(engine: Engine, tenant: TenantId, upload_id: str) -> Record | None:
+    record = engine.records.get(keys.upload(upload_id))
+    own = record is not None and text(record, "tenant") == tenant and not text(record, "job")
+    return record if own else None
+
+
+def _stored(upload_id: str, record: Record, size_bytes: int, *, arrived: bool) -> StoredUpload:
+    return StoredUpload(
+        upload_id=upload_id,
+        name=text(record, "name"),
+        media_type=text(record, "declared"),
+        size_bytes=size_bytes,
+        arrived=arrived,
+        created_at=text(record, "created"),
+        memo=text(record, "memo"),
+    )
+
+
 def stamp_of_form(engine: Engine) -> str:
     """When the form stops working."""
     return stamp(engine.now() + timedelta(seconds=engine.policy.times.upload_expiry))
@@ -87,8 +168,10 @@ def _upload_put(engine: Engine, request: RequestUpload, upload_id: str, job: Job
         "declared": request.media_type,
         "size": request.size_bytes,
         "ends": ends_at,
+        "created": stamp(engine.now()),
         "ttl": int((engine.now() + timedelta(days=31)).timestamp()),
     }
+    record |= {"memo": request.memo} if request.memo else {}
     if job is not None:
         key = _document_key(request, upload_id)
         record |= {"key": key, "due_pk": keys.due_shard(upload_id)}

@@ -4,7 +4,7 @@ from forebay.domain.document import JobId
 from forebay.domain.errors import CallerError
 from forebay.domain.requests import UploadSource
 from forebay.domain.transitions import JobState, RowState
-from forebay.service.uploads import Upload, check_upload, request_upload
+from forebay.service.uploads import Upload, check_upload, known_upload, remove_upload, request_upload, store_upload
 from forebay.service.watch import job_view
 from tests.builders import TENANT, a_document_request, a_request_upload, a_submit_job
 from tests.unit.service.scene import Scene
@@ -98,6 +98,30 @@ def test_an_upload_that_waits_is_named_in_a_job(scene: Scene) -> None:
     assert scene.found("scan") == ["turbine scan"]
 
 
+def test_an_upload_that_was_named_may_be_named_again_for_its_document_however_late(scene: Scene) -> None:
+    upload = request_upload(scene.engine, a_request_upload(start=False))
+    arrive(scene, upload)
+    scan = a_document_request("scan", UploadSource(upload.upload_id))
+    scene.submit(a_submit_job([scan]))
+    scene.driver.drain()
+    scene.clock.move(2 * 86_400)
+
+    job = scene.submit(a_submit_job([scan]))
+    scene.driver.drain()
+
+    assert scene.row(job, "scan").state is RowState.UNCHANGED
+
+
+def test_an_upload_that_nobody_named_in_its_time_has_expired(scene: Scene) -> None:
+    upload = request_upload(scene.engine, a_request_upload(start=False))
+    arrive(scene, upload)
+    scene.clock.move(2 * 86_400)
+
+    job = scene.submit(a_submit_job([a_document_request("scan", UploadSource(upload.upload_id))]))
+
+    assert scene.row(job, "scan").error_code == "upload_expired"
+
+
 def test_an_upload_that_starts_its_own_job_cannot_be_named_in_another(scene: Scene) -> None:
     upload = request_upload(scene.engine, a_request_upload())
     arrive(scene, upload)
@@ -123,3 +147,44 @@ def test_another_tenants_upload_is_missing(scene: Scene) -> None:
     check_upload(scene.engine, TENANT, upload.upload_id)
 
     assert scene.row(job, "scan").error_code == "upload_missing"
+
+
+def test_a_file_that_came_with_the_request_waits_like_one_that_was_sent(scene: Scene) -> None:
+    stored = store_upload(scene.engine, a_request_upload(start=False, memo='{"purpose": "x"}'), b"turbine scan")
+
+    known = known_upload(scene.engine, TENANT, stored.upload_id)
+    job = scene.submit(a_submit_job([a_document_request("scan", UploadSource(stored.upload_id))]))
+    scene.driver.drain()
+
+    assert known == stored
+    assert (stored.name, stored.size_bytes, stored.arrived, stored.memo) == ("scan.txt", 12, True, '{"purpose": "x"}')
+    assert scene.job(job.id).state is JobState.SUCCEEDED
+
+
+def test_an_upload_is_known_before_its_file_has_come(scene: Scene) -> None:
+    upload = request_upload(scene.engine, a_request_upload(start=False, size_bytes=77))
+
+    known = known_upload(scene.engine, TENANT, upload.upload_id)
+
+    assert known is not None
+    assert (known.size_bytes, known.arrived) == (77, False)
+
+
+def test_a_removed_upload_is_gone_with_its_file(scene: Scene) -> None:
+    stored = store_upload(scene.engine, a_request_upload(start=False), b"turbine scan")
+
+    assert remove_upload(scene.engine, TENANT, stored.upload_id)
+
+    assert scene.objects.buckets["uploads"] == {}
+    assert known_upload(scene.engine, TENANT, stored.upload_id) is None
+    assert not remove_upload(scene.engine, TENANT, stored.upload_id)
+
+
+def test_uploads_of_others_and_those_with_a_job_are_nobodys_to_read_or_remove(scene: Scene) -> None:
+    others = [
+        store_upload(scene.engine, a_request_upload(start=False, tenant="other"), b"secret").upload_id,
+        request_upload(scene.engine, a_request_upload()).upload_id,
+    ]
+
+    assert [known_upload(scene.engine, TENANT, id_) for id_ in others] == [None, None]
+    assert [remove_upload(scene.engine, TENANT, id_) for id_ in others] == [False, False]
