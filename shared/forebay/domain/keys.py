@@ -3,6 +3,7 @@
 T#<tenant>#C#<collection>#<h>   D#<key>          a document           h = 16 write shards by hash of the key
 T#<tenant>#C#<collection>#<h>   COUNT            visible documents and chunks of this shard
 T#<tenant>                      COL#<name>       a collection
+T#<tenant>#S#<collection>       <data source>    a data source of a collection
 T#<tenant>#L#<list>             <time>#<job>     a job in a dialect's list
 JOB#<job>                       META             a job
 JOB#<job>#<shard>               COUNT            exact counts of the shard's rows
@@ -114,6 +115,16 @@ def collections(tenant: TenantId) -> str:
 def collection(tenant: TenantId, name: Collection) -> Key:
     """A collection's record."""
     return Key(collections(tenant), f"COL#{name}")
+
+
+def data_sources(tenant: TenantId, collection: Collection) -> str:
+    """The partition of a collection's data sources."""
+    return f"T#{tenant}#S#{collection}"
+
+
+def data_source(tenant: TenantId, collection: Collection, id_: str) -> Key:
+    """A data source's record."""
+    return Key(data_sources(tenant, collection), id_)
 
 
 def listed_jobs(tenant: TenantId, list_name: str) -> str:

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from forebay.domain.document import Collection, Metadata, MetadataFilter, TenantId
+from forebay.domain.job import JobKind
+from forebay.domain.records import Write
 from forebay.domain.stored_document import Options
 
 
@@ -101,6 +103,8 @@ class SubmitJob:
     listed_in: str = ""  # the dialect's list that the job stands in, if any
     on_existing: OnExisting = OnExisting.REPLACE
     hopeless: Hopeless = Hopeless.REFUSED
+    kind: JobKind = JobKind.INGEST
+    also: tuple[Write, ...] = ()  # written with the job, in the same transaction
 
 
 @dataclass(frozen=True, slots=True)

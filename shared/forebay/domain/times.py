@@ -11,3 +11,8 @@ def stamp(instant: datetime) -> str:
 def instant(stamped: str) -> datetime:
     """The aware UTC datetime that `stamp` wrote."""
     return datetime.fromisoformat(stamped.replace("Z", "+00:00"))
+
+
+def ordered_id(prefix: str, made: datetime, unique: str) -> str:
+    """An id of lower-case letters and digits that sorts by when it was made; `unique` are digits of chance."""
+    return f"{prefix}{int(made.timestamp() * 1_000):011x}{unique[-16:]}"

@@ -36,10 +36,16 @@ class CollectionView:
 
 def collection_view(engine: Engine, tenant: TenantId, name: Collection) -> CollectionView:
     """One collection. Raises CallerError not_found."""
-    record = engine.records.get(keys.collection(tenant, name))
-    if record is None:
+    view = known_collection(engine, tenant, name)
+    if view is None:
         raise _not_found(name)
-    return _views(engine, tenant, [record])[0]
+    return view
+
+
+def known_collection(engine: Engine, tenant: TenantId, name: Collection) -> CollectionView | None:
+    """One collection, None where it is not there."""
+    record = engine.records.get(keys.collection(tenant, name))
+    return _views(engine, tenant, [record])[0] if record is not None else None
 
 
 def collection_views(engine: Engine, tenant: TenantId, window: Window) -> tuple[list[CollectionView], str | None]:

@@ -35,6 +35,7 @@ class Limits:
     """Bounds of requests and documents; docs/limits.md."""
 
     documents_per_request: int = 1_000
+    objects_per_source: int = 10_000  # below the prefix of a data source
     metadata_bytes: int = 16_384
     file_bytes: int = 200_000_000
     chunks: int = 100_000

@@ -10,6 +10,7 @@ from forebay.domain.job import Job
 from forebay.domain.records import Absent, Delete, Put
 from forebay.domain.requests import RemoveDocuments, Window
 from forebay.domain.stored_document import document_of
+from forebay.service.data_sources import data_sources, remove_data_source
 from forebay.service.engine import Engine
 from forebay.service.remove import expand_removal, new_removal
 from forebay.service.submit import job_record
@@ -21,11 +22,14 @@ log = logging.getLogger(__name__)
 def remove_collection(engine: Engine, tenant: TenantId, collection: Collection, *, dialect: str = "native") -> Job:
     """Delete the collection with all documents in it now; documents that come later make it anew.
 
-    Raises CallerError not_found. The documents become invisible one slice after the other, in the background.
+    Raises CallerError not_found. The documents become invisible one slice after the other, in the background. Its
+    data sources go first: whoever dies before the rest leaves a collection that can be deleted again.
     """
     job = replace(new_removal(engine, RemoveDocuments(tenant, collection, (), dialect=dialect)), expanding=True)
     if engine.records.get(keys.collection(tenant, collection)) is None and not _has_documents(engine, job):
         raise CallerError("not_found", f"there is no collection {collection}")
+    for source in data_sources(engine, tenant, collection):
+        remove_data_source(engine, source)
     refused = engine.records.transact(
         [
             Delete(keys.collection(tenant, collection)),

@@ -18,7 +18,7 @@ from forebay.domain.commands import ExpandJob
 from forebay.domain.document import JobId
 from forebay.domain.errors import CallerError, DocumentError, Problem
 from forebay.domain.fingerprint import inputs_fingerprint
-from forebay.domain.job import Counts, Job, JobKind, Row, job_of, metadata_text
+from forebay.domain.job import Counts, Job, Row, job_of, metadata_text
 from forebay.domain.records import Absent, Put, Record, Refused, Value, Write
 from forebay.domain.requests import (
     BadSource,
@@ -122,7 +122,7 @@ def _new_job(engine: Engine, request: SubmitJob) -> Job:
         id=id_,
         tenant=request.tenant,
         collection=request.collection,
-        kind=JobKind.INGEST,
+        kind=request.kind,
         state=JobState.QUEUED,
         total=len(request.documents),
         shards=keys.job_shards(len(request.documents)),
@@ -192,7 +192,7 @@ def _record(engine: Engine, job: Job, request: SubmitJob, rows: Sequence[Row]) -
     else:
         done = replace(job, filled=frozenset({0}), counts=Counts(failed=len(failed)))
         first = [Put(job.record_key, job_record(engine, done), when=(Absent(),))]
-    first += listing(engine, job, request.listed_in)
+    first += [*listing(engine, job, request.listed_in), *request.also]
     first += [Put(row.record_key, failed_row_record(engine, row)) for row in failed]
     taking = TakeOver(job, good, first, solo=len(rows) == 1, on_existing=request.on_existing)
     refused = take_over(engine, taking)
@@ -223,7 +223,7 @@ def _put_aside(engine: Engine, job: Job, request: SubmitJob) -> Refused | None:
     waiting = replace(job, expanding=True, filled=frozenset(shard for shard, rows in shards.items() if not rows))
     writes: list[Write] = [Put(job.record_key, job_record(engine, waiting), when=(Absent(),))]
     writes += [Put(keys.counter(job.id, shard), {"left": rows}) for shard, rows in shards.items() if rows]
-    writes += listing(engine, job, request.listed_in)
+    writes += [*listing(engine, job, request.listed_in), *request.also]
     refused = engine.records.transact(writes)
     if refused is None:
         engine.queues.offer([ExpandJob(tenant=job.tenant, job=job.id)])

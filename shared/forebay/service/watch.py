@@ -67,10 +67,16 @@ class JobFilter:
 
 def find_job(engine: Engine, tenant: TenantId, job_id: JobId) -> Job:
     """The tenant's job. Raises CallerError not_found."""
-    record = engine.records.get(keys.job(job_id))
-    if record is None or text(record, "tenant") != tenant:
+    job = known_job(engine, tenant, job_id)
+    if job is None:
         raise CallerError("not_found", f"there is no job {job_id}")
-    return job_of(record)
+    return job
+
+
+def known_job(engine: Engine, tenant: TenantId, job_id: JobId) -> Job | None:
+    """The tenant's job, None where there is none."""
+    record = engine.records.get(keys.job(job_id))
+    return job_of(record) if record is not None and text(record, "tenant") == tenant else None
 
 
 def job_view(engine: Engine, tenant: TenantId, job_id: JobId) -> JobView:
