@@ -1,8 +1,10 @@
 """A document, its pages and chunks: what the extractor yields, the chunker makes and the index holds."""
 
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NewType
+from typing import Final, NewType
 
 from pydantic import JsonValue
 
@@ -13,7 +15,21 @@ DocumentKey = NewType("DocumentKey", str)  # ours: doc_ + base32 of a hash of te
 RunId = NewType("RunId", str)  # one accepted attempt at a document: the fence
 JobId = NewType("JobId", str)
 
+# Printable: no control characters, no line separators. Joiners stay, emoji are made with them.
+_UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NAME_LENGTH_MOST: Final = 255
+
 Metadata = Mapping[str, JsonValue]  # filters see strings, numbers, booleans and those in lists; the rest is only kept
+
+
+def is_name(text: str) -> bool:
+    """Can this be a document's id, or the name of a metadata member?"""
+    return 1 <= len(text) <= _NAME_LENGTH_MOST and _UNPRINTABLE.search(text) is None
+
+
+def stand_in(text: str) -> DocumentId:
+    """An id for what came with one that cannot be: it resembles it, and is nobody else's."""
+    return DocumentId(f"{_UNPRINTABLE.sub('?', text[:200])}#{hashlib.sha256(text.encode()).hexdigest()[:16]}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,6 +85,8 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
               "Split the document; the limits are in docs/limits.md."),
     ErrorKind("too_complex", 0, "extract", False, "Reading the document took too much time or memory.",
               "Simplify or split it; it may be a decompression bomb."),
+    ErrorKind("invalid_id", 0, "index", False, "The document's id cannot be kept.",
+              "Use an id of 1 to 255 printable characters."),
     ErrorKind("index_rejected", 0, "index", False, "The index refused a chunk of the document.",
               "Read the message; mend the metadata or report it."),
     ErrorKind("poison", 0, "engine", True, "The document failed again and again for no known reason.",
