@@ -108,11 +108,15 @@ class Client:
         assert Driver(self.engine).do(command)
         return True
 
-    def _work_on(self, seconds: float) -> None:
-        """While a request waits, the workers work."""
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
         clock = self.engine.now
         assert isinstance(clock, Clock)
         clock.move(seconds)
+
+    def _work_on(self, seconds: float) -> None:
+        """While a request waits, the workers work."""
+        self.wait(seconds)
         self.step()
 
     def work(self, messages_most: int = 1_000) -> None:

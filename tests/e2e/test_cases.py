@@ -85,6 +85,8 @@ def test_case(case: Case, cloud: Cloud, request: pytest.FixtureRequest) -> None:
     for number, step in enumerate(case["steps"], start=1):
         if step.get("work"):
             caller.rest()
+        elif "seconds" in step:
+            time.sleep(step["seconds"])
         elif "object" in step:
             told = filled(step["object"], kept)
             bucket = cloud.resources["UploadsBucket"]

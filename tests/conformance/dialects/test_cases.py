@@ -25,6 +25,8 @@ def test_case(case: Case) -> None:
         elif "steps_of_work" in step:
             for _ in range(step["steps_of_work"]):
                 client.step()
+        elif "seconds" in step:
+            client.wait(step["seconds"])
         elif "object" in step:
             put_object(client, filled(step["object"], kept))
         else:
