@@ -1,4 +1,4 @@
-"""What decides a document's chunks and vectors besides its content, in one line of text that can be compared."""
+"""What makes two things the same, in one line of text that can be compared: a document's inputs, a request."""
 
 import hashlib
 import json
@@ -17,3 +17,9 @@ def inputs_fingerprint(options: Options, name: str, declared_type: str, metadata
 def fingerprint(options: Options, name: str, declared_type: str, metadata: str, *, model: str) -> str:
     """The whole: the caller's part, then the model's."""
     return inputs_fingerprint(options, name, declared_type, metadata) + model
+
+
+def request_sha256(path: str, body: object) -> str:
+    """What makes a repeated request the same: its path and its body, whatever the order of members."""
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(f"{path}\n{canonical}".encode()).hexdigest()

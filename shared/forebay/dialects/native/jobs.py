@@ -11,6 +11,7 @@ from forebay.dialects.native.queries import JobsQuery, RowsQuery, SubmitQuery
 from forebay.dialects.native.requests import JobRequest, UploadRequest
 from forebay.dialects.native.responses import DryRunBody, JobBody, JobsBody, RowsBody, UploadBody
 from forebay.domain.document import JobId
+from forebay.domain.fingerprint import request_sha256
 from forebay.domain.job import JobKind
 from forebay.domain.requests import Window
 from forebay.service.cancel import cancel_job as cancel
@@ -39,7 +40,7 @@ def submit_job(
     """
     call = call_of(request)
     path = f"{words.BASE}/jobs"
-    sha256 = parse.request_sha256(path, request.json_body)
+    sha256 = request_sha256(path, request.json_body)
     command = parse.submit_command(call.engine, call.tenant, body, idempotency_key=idempotency_key, sha256=sha256)
     if query.dry_run:
         return Response(200, JSON, render.dry_run(dry_run(call.engine, command)))

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import hashlib
 import json
 import re
 from datetime import datetime
@@ -78,12 +77,6 @@ def instant_text(given: str | None, name: str) -> str:
     except (ValueError, OverflowError) as error:
         problem = Problem(("query", name), "must be an RFC 3339 time with an offset, e.g. 2026-11-22T10:00:00Z", "time")
         raise CallerError("invalid_request", problems=(problem,)) from error
-
-
-def request_sha256(path: str, body: object) -> str:
-    """What makes a repeated request the same: its path and its body, whatever the order of members."""
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(f"{path}\n{canonical}".encode()).hexdigest()
 
 
 # -- jobs --------------------------------------------------------------------------------------------------------------
