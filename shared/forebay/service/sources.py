@@ -25,6 +25,7 @@ from forebay.domain.transitions import RowState
 from forebay.service.engine import Engine
 
 _ROW_METADATA_BYTES = 2_048  # larger metadata, or a larger memo, goes to the object store
+_OBJECT_KEY_BYTES_MOST = 1_024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 _ASIDE = "@"  # in the place of a memo that went there
 
 
@@ -179,7 +180,8 @@ def check_allowed(engine: Engine, tenant: TenantId, bucket: str, place: str) -> 
 
 def _object(engine: Engine, request: SubmitJob, bucket: str, object_key: str) -> ObjectRef:
     check_allowed(engine, request.tenant, bucket, object_key)
-    found = engine.objects.head(bucket, object_key)
+    possible = len(object_key.encode()) <= _OBJECT_KEY_BYTES_MOST
+    found = engine.objects.head(bucket, object_key) if possible else None
     if found is None:
         raise DocumentError("source_missing", f"s3://{bucket}/{object_key} does not exist")
     return checked_size(engine, found)
@@ -236,9 +238,14 @@ def row_metadata(engine: Engine, row: Row) -> str:
     return stored.decode() if stored is not None else json.dumps({})
 
 
+def memo_is_aside(row: Row) -> bool:
+    """Does reading the row's memo cost a call of its own?"""
+    return row.memo == _ASIDE
+
+
 def row_memo(engine: Engine, row: Row) -> str:
     """The row's memo as JSON, from wherever it is kept; empty where there is none."""
-    if row.memo != _ASIDE:
+    if not memo_is_aside(row):
         return row.memo
     stored = engine.objects.get(keys.memo_object(row.job, row.key))
     return stored.decode() if stored is not None else ""

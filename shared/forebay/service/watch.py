@@ -79,6 +79,11 @@ def known_job(engine: Engine, tenant: TenantId, job_id: JobId) -> Job | None:
     return job_of(record) if record is not None and text(record, "tenant") == tenant else None
 
 
+def named_job(engine: Engine, tenant: TenantId, dialect: str, name: str) -> Job | None:
+    """The tenant's job that was asked for in this dialect under this idempotency key, None where there is none."""
+    return known_job(engine, tenant, keys.job_id_for(tenant, dialect, name))
+
+
 def job_view(engine: Engine, tenant: TenantId, job_id: JobId) -> JobView:
     """A job with its counts. Raises CallerError not_found."""
     return view_of(engine, find_job(engine, tenant, job_id))
@@ -223,13 +228,18 @@ def every_row(engine: Engine, job: Job) -> list[RowView]:
     return _row_views(engine, job.tenant, sorted(rows, key=lambda row: row.position))
 
 
-def _stored_rows(engine: Engine, job: Job) -> list[Row]:
+def rows_in(engine: Engine, job: Job, states: Sequence[RowState]) -> list[Row]:
+    """The job's rows in these states, in the order of its request; those not accepted yet have none."""
+    return sorted(_stored_rows(engine, job, states), key=lambda row: row.position)
+
+
+def _stored_rows(engine: Engine, job: Job, states: Sequence[RowState] = tuple(RowState)) -> list[Row]:
     rows: list[Row] = []
     for shard in range(job.shards):
         query: Query | None = Query(keys.job_rows(job.id, shard), prefix="R#", limit=1_000)
         while query is not None:
             page = engine.records.query(query)
-            rows += [row_of(record) for record in page.records]
+            rows += [row_of(record) for record in page.records if text(record, "state") in states]
             query = replace(query, after=page.next) if page.next is not None else None
     return rows
 
