@@ -3,6 +3,7 @@
 from typing import Final
 
 from forebay.dialects.dialect import Dialect
+from forebay.dialects.embedding_studio import EMBEDDING_STUDIO
 from forebay.dialects.native import NATIVE
 
-DIALECTS: Final[tuple[Dialect, ...]] = (NATIVE,)
+DIALECTS: Final[tuple[Dialect, ...]] = (NATIVE, EMBEDDING_STUDIO)

@@ -57,8 +57,11 @@ def sentence(failure: Failure) -> str:
     return f"{failure.message} {failure.kind.hint}".strip()
 
 
-def render_detail(failure: Failure) -> Response[str]:
-    """The failure as `{"detail": ...}`."""
-    detail: JsonValue = list(problem_items(failure)) or sentence(failure)
+def render_detail(failure: Failure, words: Mapping[str, str] | None = None) -> Response[str]:
+    """The failure as `{"detail": ...}`; for a code that `words` has, in these words, or if they are empty without its
+    hint, which may be about other things."""
+    told = (words or {}).get(failure.kind.code)
+    text = sentence(failure) if told is None else told or failure.message
+    detail: JsonValue = list(problem_items(failure)) or text
     body = json.dumps({"detail": detail}, ensure_ascii=False)
     return Response(detail_status(failure.kind), JSON, body, headers=dict(failure.headers))
