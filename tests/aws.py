@@ -14,6 +14,7 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
+from forebay.config import QUEUES
 from local.template_yaml import read_template
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -68,9 +69,7 @@ def make_aws() -> Aws:
     s3.create_bucket(Bucket=f"{name}-data", **place)
     s3.create_bucket(Bucket=f"{name}-uploads", **place)
     s3.put_bucket_versioning(Bucket=f"{name}-uploads", VersioningConfiguration={"Status": "Enabled"})
-    queues = {
-        verb: sqs.create_queue(QueueName=f"{name}-{verb}")["QueueUrl"] for verb in ("extract", "embed", "control")
-    }
+    queues = {verb: sqs.create_queue(QueueName=f"{name}-{verb}")["QueueUrl"] for verb in QUEUES}
     events.create_event_bus(Name=name)
     return Aws(dynamodb, s3, sqs, events, create_table(dynamodb, name), f"{name}-data", f"{name}-uploads", queues, name)
 

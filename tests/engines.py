@@ -15,6 +15,7 @@ from forebay.adapters.memory import (
     WordTokenizer,
     quietly,
 )
+from forebay.adapters.memory_fetcher import MemoryFetcher
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain.commands import (
@@ -23,6 +24,7 @@ from forebay.domain.commands import (
     EmbedChunks,
     ExpandJob,
     ExtractDocument,
+    FetchDocument,
     PublishDocument,
     PurgeDocument,
 )
@@ -34,6 +36,7 @@ from forebay.service.engine import Engine, Policy, Times
 from forebay.service.expand import expand
 from forebay.service.extract import extract
 from forebay.service.fail import fail
+from forebay.service.fetch import fetch
 from forebay.service.publish import publish
 from forebay.service.purge import purge
 from forebay.service.sweep import sweep
@@ -43,6 +46,7 @@ COLLECTION = Collection("manuals")
 START = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 USE_CASES: dict[type[Command], Callable[[Engine, Command], None]] = {
+    FetchDocument: fetch,  # type: ignore[dict-item]
     ExtractDocument: extract,  # type: ignore[dict-item]
     EmbedChunks: embed,  # type: ignore[dict-item]
     PublishDocument: publish,  # type: ignore[dict-item]
@@ -75,6 +79,7 @@ def memory_engine(*, on_call: OnCall = quietly, policy: Policy | None = None, cl
         queues=MemoryQueues(on_call),
         bus=MemoryBus(on_call),
         index=MemoryIndex(auto_refresh=True, on_call=on_call),
+        fetcher=MemoryFetcher(on_call),
         extractor=PlainTextExtractor(),
         tokenizer=WordTokenizer(),
         embedder=HashingEmbedder(on_call),

@@ -3,9 +3,12 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from forebay.domain.document import TenantId
 from forebay.service.engine import Limits, Policy, Times
+
+QUEUES: Final = ("fetch", "extract", "embed", "control")
 
 
 class MissingSettings(Exception):
@@ -38,7 +41,7 @@ class Settings:
             data_bucket=given.needed("FOREBAY_DATA_BUCKET"),
             uploads_bucket=given.needed("FOREBAY_UPLOADS_BUCKET"),
             bus=given.needed("FOREBAY_BUS"),
-            queues={verb: given.needed(f"FOREBAY_{verb.upper()}_QUEUE") for verb in ("extract", "embed", "control")},
+            queues={verb: given.needed(f"FOREBAY_{verb.upper()}_QUEUE") for verb in QUEUES},
             index_endpoint=given.needed("FOREBAY_INDEX_ENDPOINT"),
             index_name=given.needed("FOREBAY_INDEX_NAME"),
             index_signing=given.needed("FOREBAY_INDEX_SIGNING"),

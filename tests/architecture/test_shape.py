@@ -23,7 +23,7 @@ ERROR_TREE: Final = frozenset(
 )
 OUTSIDE: Final = frozenset(
     {
-        "boto3", "botocore", "opensearchpy", "pika", "requests", "urllib3", "socket", "subprocess",
+        "boto3", "botocore", "opensearchpy", "pika", "requests", "urllib3", "socket", "ssl", "subprocess",
         "onnxruntime", "tokenizers", "numpy", "charset_normalizer",
         "pypdf", "pypdfium2", "lxml", "python_calamine", "selectolax", "striprtf",
     }

@@ -190,6 +190,24 @@ def test_a_function_may_do_only_what_is_named_to_what_is_named(function: str) ->
     assert wide == []
 
 
+def test_the_function_that_meets_foreign_servers_may_touch_sources_and_commands_only() -> None:
+    allowed = [
+        (action, next(iter(each.values())) if isinstance(each, dict) else each)
+        for statement in statements("FetchFunction")
+        for action in listed(statement["Action"])
+        for each in listed(statement["Resource"])
+    ]
+    content = {(f"s3:{verb}Object", "${DataBucket.Arn}/sources/*") for verb in ("Get", "Put", "Delete")}
+
+    assert {pair for pair in allowed if isinstance(pair[1], str)} == content
+    assert {(action, resource[0]) for action, resource in allowed if isinstance(resource, list)} == {
+        ("s3:ListBucket", "DataBucket"),
+        ("sqs:SendMessage", "FetchQueue"),
+        ("sqs:SendMessage", "ExtractQueue"),
+    }
+    assert "VpcConfig" not in resources("AWS::Serverless::Function")["FetchFunction"]
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_a_function_has_a_log_group_of_its_own_that_forgets(function: str) -> None:
     group = target(resources("AWS::Serverless::Function")[function]["LoggingConfig"]["LogGroup"])

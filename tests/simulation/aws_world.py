@@ -24,6 +24,7 @@ from forebay.adapters.dynamodb_records import DynamoDBRecords
 from forebay.adapters.eventbridge_bus import EventBridgeBus
 from forebay.adapters.s3_objects import S3Objects
 from forebay.adapters.sqs_queues import SqsQueues
+from forebay.config import QUEUES
 from forebay.domain.events import Event
 from forebay.domain.records import Key, Record
 from local.template_yaml import read_template
@@ -31,7 +32,6 @@ from tests.simulation.tape import Tape
 from tests.simulation.world import World
 
 _REGION: Final = "us-east-1"
-_VERBS: Final = ("extract", "embed", "control")
 _TABLE_PROPERTIES: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 _TEMPLATE: Final = Path(__file__).resolve().parents[2] / "template.yaml"
 
@@ -60,7 +60,7 @@ class Cloud:
         self.s3.create_bucket(Bucket="data")
         self.s3.create_bucket(Bucket="uploads")
         self.s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
-        self.urls = {verb: self.sqs.create_queue(QueueName=verb)["QueueUrl"] for verb in _VERBS}
+        self.urls = {verb: self.sqs.create_queue(QueueName=verb)["QueueUrl"] for verb in QUEUES}
         self.events.create_event_bus(Name="bus")
         self.table = dynamodb_backends[DEFAULT_ACCOUNT_ID][_REGION].tables["records"]
         self.buckets = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets

@@ -1,12 +1,13 @@
 """Which two things are tried at the same time."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
-from tests.simulation.scenario import LONG, ONE, TWO
+from tests.simulation.scenario import LONG, ONE, PAGE, TWO
 from tests.simulation.users import (
     cancel,
     canceled,
@@ -17,6 +18,7 @@ from tests.simulation.users import (
     jobs,
     put_into_inbox,
     send,
+    send_url,
     shows,
     upload,
     words,
@@ -184,6 +186,38 @@ def _arrival_and_expiry(world: World) -> tuple[Act, Act]:
     return world.sweep, arrive
 
 
+def _fetch_and(act: Callable[[World], None]) -> Callable[[World], tuple[Act, Act]]:
+    def prepare(world: World) -> tuple[Act, Act]:
+        send_url(world, "first", "a", PAGE)
+        return delivery(world, take(world, "fetch")), lambda: act(world)
+
+    return prepare
+
+
+def _fetch_twice(world: World) -> tuple[Act, Act]:
+    send_url(world, "first", "a", PAGE)
+    message = take(world, "fetch")
+    return delivery(world, message), delivery(world, replace(message))
+
+
+def _fetch_late_and_purge(world: World) -> tuple[Act, Act]:
+    """A message that was delivered again long after the document was replaced meets the purge of its run."""
+    send_url(world, "first", "a", PAGE)
+    message = take(world, "fetch")
+    send(world, "second", ("a", TWO))
+    world.drain()
+    world.pass_time(world.clock() + timedelta(seconds=TIMES.grace + 10))
+    world.sweep()
+    return delivery(world, message), delivery(world, take(world, "control"))
+
+
+def _extract_and_fetch_again(world: World) -> tuple[Act, Act]:
+    send_url(world, "first", "a", PAGE)
+    message = take(world, "fetch")
+    delivery(world, replace(message))()
+    return delivery(world, take(world, "extract")), delivery(world, message)
+
+
 def _two_versions(world: World) -> tuple[Act, Act]:
     put_into_inbox(world, "a.txt", ONE)
     first = take(world, "intake")
@@ -327,6 +361,12 @@ EVERY: tuple[Pair, ...] = (
     Pair("removal x embed", _removal_and_embed, lambda w: is_gone(w, "a")),
     Pair("removal x ingest", _removal_and_ingest, lambda w: is_gone(w, "a") + shows(w, "z", TWO)),
     Pair("upload expires x arrives", _arrival_and_expiry),
+    Pair("fetch x the same", _fetch_twice, lambda w: shows(w, "a", ONE)),
+    Pair("fetch x delete", _fetch_and(lambda w: delete(w, "a")), lambda w: is_gone(w, "a")),
+    Pair("fetch x delete and purge", _fetch_and(_delete_and_purge), lambda w: is_gone(w, "a")),
+    Pair("fetch x replace", _fetch_and(lambda w: send(w, "second", ("a", TWO))), lambda w: shows(w, "a", TWO)),
+    Pair("late fetch x purge", _fetch_late_and_purge, lambda w: shows(w, "a", TWO)),
+    Pair("extract x fetch again", _extract_and_fetch_again, lambda w: shows(w, "a", ONE)),
     Pair("inbox x overwritten", _two_versions, lambda w: shows(w, "a.txt", TWO)),
     Pair("inbox x delete", _inbox_and_delete),
     Pair("sweep x sweep", _two_sweeps, lambda w: shows(w, "a", ONE) + shows(w, "b", TWO)),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from forebay.adapters.memory_fetcher import Answer
 from tests.simulation.users import words
 from tests.simulation.world import World
 
@@ -23,3 +24,4 @@ class Scenario:
 ONE = words("one", 2)
 TWO = words("two", 3)
 LONG = words("long", 150)
+PAGE = Answer(ONE.encode(), media_type="text/plain")

@@ -16,7 +16,7 @@ from forebay.domain.requests import (
 )
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
-from tests.simulation import cancellations, removals
+from tests.simulation import cancellations, fetching, removals
 from tests.simulation.scenario import LONG, ONE, TWO, Scenario
 from tests.simulation.users import (
     delete,
@@ -312,6 +312,7 @@ EVERY: tuple[Scenario, ...] = (
     Scenario("large_26", _large(26), _large_ok(26), big=True),
     Scenario("large_60", _large(60), _large_ok(60), big=True),
     Scenario("delete_large_collection", _delete_large_collection, _delete_large_collection_ok, big=True),
+    *fetching.EVERY,
     *cancellations.EVERY,
     *removals.EVERY,
 )

@@ -17,7 +17,17 @@ from tests.simulation.world import World
 
 _ITEM_BYTES = 1_024
 _SAMPLED = ("ingest_one", "delete_queued", "upload")
-_UNDISTURBED = ("ingest_several", "replace", "delete", "inbox_overwritten", "delete_collection")
+_UNDISTURBED = (
+    "ingest_several",
+    "replace",
+    "fetch",
+    "fetch_refused",
+    "fetch_anew",
+    "fetch_deleted_fetched",
+    "delete",
+    "inbox_overwritten",
+    "delete_collection",
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,6 @@
 """What users do to a world, and what they find in it afterwards."""
 
+from forebay.adapters.memory_fetcher import Answer
 from forebay.domain import keys
 from forebay.domain.document import DocumentId, JobId
 from forebay.domain.job import Job, job_of
@@ -9,6 +10,7 @@ from forebay.domain.requests import (
     RequestUpload,
     SubmitJob,
     TextSource,
+    UrlSource,
 )
 from forebay.domain.stored_document import Document, Options, document_of
 from forebay.domain.transitions import DocumentState, JobState
@@ -41,6 +43,15 @@ def send_documents(
     """Submit any documents."""
     request = SubmitJob(TENANT, COLLECTION, documents, options, idempotency_key=name, request_sha256=f"sha-{name}")
     world.ask(lambda engine: submit(engine, request))
+
+
+def send_url(world: World, name: str | None, id_: str, answer: Answer | None) -> None:
+    """Submit a document that stands at a URL, with what its server answers from now on (None: nothing)."""
+    url = f"https://example.org/{id_}.txt"
+    world.fetcher.answers.pop(url, None)
+    if answer is not None:
+        world.fetcher.answers[url] = answer
+    send_documents(world, name, (DocumentRequest(id_, "", "", UrlSource(url)),))
 
 
 def delete(world: World, id_: str) -> None:

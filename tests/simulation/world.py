@@ -23,14 +23,17 @@ from forebay.adapters.memory import (
     PlainTextExtractor,
     WordTokenizer,
 )
+from forebay.adapters.memory_fetcher import MemoryFetcher
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
+from forebay.bootstrap.core import engine_of
 from forebay.domain.commands import (
     CancelJob,
     Command,
     EmbedChunks,
     ExpandJob,
     ExtractDocument,
+    FetchDocument,
     PublishDocument,
     PurgeDocument,
 )
@@ -48,6 +51,7 @@ from forebay.service.embed import embed
 from forebay.service.engine import Engine, Policy, Times
 from forebay.service.expand import expand
 from forebay.service.extract import extract
+from forebay.service.fetch import fetch
 from forebay.service.intake import intake
 from forebay.service.publish import publish
 from forebay.service.purge import purge
@@ -125,6 +129,7 @@ class World:
         self.tape = tape
         self.clock = Clock()
         self.index = MemoryIndex(auto_refresh=not late_index, on_call=tape.on_call)
+        self.fetcher = MemoryFetcher(tape.on_call)
         self.extractor = self.extractor_class()
         self.waiting: list[Message] = []
         self.lose_sends = False  # everything that is sent is lost, as if the process had died before sending
@@ -178,6 +183,7 @@ class World:
         return Engine(
             **self.ports(),
             index=self.index,
+            fetcher=self.fetcher,
             extractor=self.extractor,
             tokenizer=WordTokenizer(),
             embedder=HashingEmbedder(),
@@ -192,7 +198,12 @@ class World:
         def build() -> Engine:
             return self.engine
 
+        def build_fetch() -> Engine:
+            ports = {name: getattr(self.engine, name) for name in ("objects", "queues", "fetcher")}
+            return engine_of(ports, self.engine.policy)
+
         return {
+            "fetch": queue_handler(build_fetch, commands({FetchDocument: fetch})),
             "extract": queue_handler(build, commands({ExtractDocument: extract})),
             "embed": queue_handler(build, commands({EmbedChunks: embed})),
             "control": queue_handler(

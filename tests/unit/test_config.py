@@ -7,6 +7,7 @@ NEEDED = {
     "FOREBAY_DATA_BUCKET": "data",
     "FOREBAY_UPLOADS_BUCKET": "uploads",
     "FOREBAY_BUS": "bus",
+    "FOREBAY_FETCH_QUEUE": "https://fetch",
     "FOREBAY_EXTRACT_QUEUE": "https://extract",
     "FOREBAY_EMBED_QUEUE": "https://embed",
     "FOREBAY_CONTROL_QUEUE": "https://control",

@@ -8,9 +8,18 @@ from typing import Any, Final
 
 import pytest
 
+from forebay.adapters.memory_fetcher import Answer
 from forebay.adapters.memory_index import MemoryIndex
-from forebay.domain.commands import CancelJob, EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, PurgeDocument
-from forebay.domain.requests import Address
+from forebay.domain.commands import (
+    CancelJob,
+    EmbedChunks,
+    ExpandJob,
+    ExtractDocument,
+    FetchDocument,
+    PublishDocument,
+    PurgeDocument,
+)
+from forebay.domain.requests import Address, UrlSource
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.entrypoints.schedule import schedule_handler
 from forebay.entrypoints.worker import Work, commands, dead_letters, object_events, queue_handler
@@ -19,6 +28,7 @@ from forebay.service.cancel import cancel, cancel_job
 from forebay.service.embed import embed
 from forebay.service.expand import expand
 from forebay.service.extract import extract
+from forebay.service.fetch import fetch
 from forebay.service.intake import intake
 from forebay.service.publish import publish
 from forebay.service.purge import purge
@@ -61,6 +71,16 @@ def scene() -> Scene:
     scene.objects.buckets[bucket] = scene.objects.buckets["uploads"]
     scene.objects.uploads_bucket = bucket
     return scene
+
+
+def test_fetch_document_gets_what_stands_at_its_url(scene: Scene) -> None:
+    url = "https://example.org/guides/turbine%20guide.txt"
+    scene.fetcher.answers[url] = Answer(b"turbine manual")
+    scene.submit(a_submit_job([a_document_request(source=UrlSource(url))]))
+    scene.queues.sent.clear()
+
+    assert work_on(scene, commands({FetchDocument: fetch}), "fetch_document") == DONE
+    assert [type(command) for command in scene.queues.sent] == [ExtractDocument]
 
 
 def test_extract_document_is_cut(scene: Scene) -> None:

@@ -44,6 +44,12 @@ class MemoryObjects:
             self.buckets["data"].pop(key, None)
             return self._store("data", key, content, {})
 
+    def put_file(self, key: str, content: Path, metadata: Mapping[str, str]) -> ObjectRef:
+        """See ObjectStore."""
+        with self._call("objects.put_file"):
+            self.buckets["data"].pop(key, None)
+            return self._store("data", key, content.read_bytes(), metadata)
+
     def get(self, key: str) -> bytes | None:
         """See ObjectStore."""
         with self._call("objects.get"):

@@ -1,6 +1,6 @@
 """The object store on S3: our data bucket, the users' uploads bucket, and other buckets where they are allowed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -47,6 +47,12 @@ class S3Objects:
         with self._translated(self.data_bucket):
             answer = self._client().put_object(Bucket=self.data_bucket, Key=key, Body=content)
         return ObjectRef(self.data_bucket, key, "", answer["ETag"].strip('"'), len(content))
+
+    def put_file(self, key: str, content: Path, metadata: Mapping[str, str]) -> ObjectRef:
+        """See ObjectStore."""
+        with self._translated(self.data_bucket), content.open("rb") as file:
+            answer = self._client().put_object(Bucket=self.data_bucket, Key=key, Body=file, Metadata=dict(metadata))
+        return ObjectRef(self.data_bucket, key, "", answer["ETag"].strip('"'), content.stat().st_size, metadata)
 
     def get(self, key: str) -> bytes | None:
         """See ObjectStore."""

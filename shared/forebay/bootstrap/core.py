@@ -18,7 +18,7 @@ from forebay.service.engine import Engine, Policy
 _UNTIMED_SECONDS = 25.0  # where nobody tells how long the invocation may take
 
 
-_PORTS = ("records", "objects", "queues", "bus", "index", "extractor", "tokenizer", "embedder")
+_PORTS = ("records", "objects", "queues", "bus", "index", "fetcher", "extractor", "tokenizer", "embedder")
 
 
 class NotGiven(RuntimeError):

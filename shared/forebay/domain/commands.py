@@ -20,6 +20,16 @@ class _OfDocument(_Command):
     key: DocumentKey
 
 
+class FetchDocument(_OfDocument):
+    """Get what stands at the document's URL into the data bucket, then have it extracted."""
+
+    queue: ClassVar[str] = "fetch"
+    type: Literal["FetchDocument"] = "FetchDocument"
+    run: RunId
+    source: str  # object key of what is fetched; the URL stands beside it
+    tries: int = Field(default=0, ge=0)  # how often the server was asked in vain
+
+
 class ExtractDocument(_OfDocument):
     """Read the document's source and cut it into chunks."""
 
@@ -73,8 +83,8 @@ class PurgeDocument(_OfDocument):
     tries: int = Field(default=0, ge=0)  # how often the index still showed something
 
 
-Command = ExtractDocument | EmbedChunks | PublishDocument | ExpandJob | CancelJob | PurgeDocument
+Command = FetchDocument | ExtractDocument | EmbedChunks | PublishDocument | ExpandJob | CancelJob | PurgeDocument
 
-RunCommand = ExtractDocument | EmbedChunks | PublishDocument  # work on one run of one document
+RunCommand = FetchDocument | ExtractDocument | EmbedChunks | PublishDocument  # work on one run of one document
 
 COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="type")])

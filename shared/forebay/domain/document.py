@@ -43,6 +43,11 @@ class ObjectRef:
     size_bytes: int = 0
     metadata: Mapping[str, str] = field(default_factory=dict)  # user metadata, from `head` only
 
+    @property
+    def unseen(self) -> bool:
+        """Is no version of it known yet? Then it is still to be fetched from a URL."""
+        return not (self.version or self.etag)
+
 
 @dataclass(frozen=True, slots=True)
 class Page:

@@ -22,7 +22,7 @@ class ErrorKind:
 
     code: str
     status: int  # HTTP status where the code answers a request; 0 where it only ever stands on a document
-    stage: str  # request | store | upload | extract | embed | index | engine
+    stage: str  # request | store | fetch | upload | extract | embed | index | engine
     retryable: bool  # can the very same thing succeed later, unchanged?
     title: str
     hint: str
@@ -52,8 +52,6 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
               "Upload large files with `POST /forebay/v1/uploads`, then name the upload as the source."),
     ErrorKind("content_too_large", 413, "request", False, "The answer would be too large.",
               "Ask for fewer pages with `page_first` and `page_last`, or read `.../chunks`."),
-    ErrorKind("source_not_enabled", 422, "request", False, "This kind of source is not enabled.",
-              "Use a `text`, `base64`, `s3` or `upload` source."),
     ErrorKind("callbacks_not_enabled", 422, "request", False, "Callbacks are not delivered by this version.",
               "Leave `callbacks` out; watch the job, or listen on the EventBridge bus."),
     ErrorKind("throttled", 429, "request", True, "Too many requests at once.", "Wait for `Retry-After` seconds."),
@@ -67,6 +65,13 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
               "Put the object there, then ingest the document again."),
     ErrorKind("source_forbidden", 0, "store", False, "The source bucket is not allowed for this tenant.",
               "Ask the operator to allow the bucket, or upload the file."),
+    ErrorKind("url_forbidden", 422, "fetch", False, "The URL leads where nothing is fetched from.",
+              "Use an http or https URL of a public host, without user name and password; or upload the file."),
+    ErrorKind("url_redirects", 0, "fetch", False, "The URL's redirects do not end.", "Name the URL that they lead to."),
+    ErrorKind("url_status", 0, "fetch", True, "The server does not give out what the URL names.",
+              "See the status in `message`: check the URL and whether it needs a login; then ingest it again."),
+    ErrorKind("url_unreachable", 0, "fetch", True, "The URL's server did not answer, however often it was asked.",
+              "Check that the URL can be reached from the internet; then ingest the document again."),
     ErrorKind("upload_missing", 0, "upload", True, "No file has been put at the upload.",
               "Send the file to the presigned POST first."),
     ErrorKind("upload_expired", 0, "upload", False, "No file came before the upload expired.",

@@ -13,7 +13,8 @@ UPLOAD#<id>                     UPLOAD           a presigned upload
 KEY#<id>                        KEY              an API key
 RATE#<tenant>                   <minute>         requests of a tenant in that minute (expires)
 
-sources/<run>           inline content of a run           (data bucket; expires)
+sources/<run>/<hash>    inline content of a run           (data bucket; expires)
+sources/<run>/<hash>/url, content   a URL, and what was fetched from it  (data bucket; expires)
 requests/<job>.json     a request too large for one transaction  (data bucket; expires)
 requests/<job>.memos/<key>  a large memo of a row     (data bucket; expires)
 runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
@@ -34,6 +35,7 @@ DOCUMENT_SHARDS: Final = 16  # per collection
 DUE_SHARDS: Final = 8
 ROWS_PER_SHARD: Final = 200  # of a job
 JOB_SHARDS_MOST: Final = 64
+_CONTENT: Final = "/content"
 _COLLECTION: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 
 
@@ -178,8 +180,23 @@ def request_count(tenant: TenantId, window: int) -> Key:
 
 
 def source_object(run: RunId) -> str:
-    """Object key of a run's inline content."""
+    """Object key prefix of a run's own content."""
     return f"sources/{run}"
+
+
+def fetched_object(run: RunId, url_sha256: str) -> str:
+    """Object key of what is fetched from a URL for a run."""
+    return f"{source_object(run)}/{url_sha256[:32]}{_CONTENT}"
+
+
+def is_fetched(key: str) -> bool:
+    """Is this the object key of what is fetched from a URL?"""
+    return key.endswith(_CONTENT)
+
+
+def url_object(fetched: str) -> str:
+    """Object key of the URL from which `fetched` comes."""
+    return f"{fetched.removesuffix(_CONTENT)}/url"
 
 
 def request_object(job_id: JobId) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 from forebay.domain.commands import Command
 from forebay.domain.document import Hit, IndexedChunk, ObjectRef, Page, RunId, SearchScope
 from forebay.domain.events import Event
+from forebay.domain.fetched import Fetched
 from forebay.domain.records import Key, Query, Record, RecordPage, Refused, Write
 
 
@@ -31,6 +32,20 @@ class TextExtractor(Protocol):
         Raises DocumentError, on entry or from `pages`: empty_document, unsupported_type, encrypted, corrupt,
         too_large, too_complex. A hostile file never takes the caller down, reads its environment, writes a file or
         outlives `wall_seconds`.
+        """
+        ...
+
+
+class Fetcher(Protocol):
+    """Fetches what stands at a URL, wherever the URL, its host or its server try to lead it."""
+
+    def fetch(self, url: str, to: Path, *, most_bytes: int, wall_seconds: float) -> Fetched:
+        """Stream the content into the file `to`, following redirects; what the server said of it.
+
+        Raises DocumentError: url_forbidden (the URL, a redirect or an address of the host is not allowed; nothing was
+        sent there), url_redirects, url_status, too_large (beyond `most_bytes`, which are never read),
+        unsupported_type (of content coding), corrupt; and url_unreachable where the very same may go well soon: nobody
+        answered, the server was unwell or overloaded, it broke off, or it took longer than `wall_seconds`.
         """
         ...
 
@@ -141,6 +156,11 @@ class ObjectStore(Protocol):
 
     def put(self, key: str, content: bytes) -> ObjectRef:
         """Write an object of the data bucket whole, replacing any."""
+        ...
+
+    def put_file(self, key: str, content: Path, metadata: Mapping[str, str]) -> ObjectRef:
+        """Stream a file to an object of the data bucket, whole or not at all, replacing any; `metadata` (ASCII, 2 KB)
+        is its user metadata."""
         ...
 
     def get(self, key: str) -> bytes | None:

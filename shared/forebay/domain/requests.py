@@ -47,6 +47,13 @@ class FileSource:
 
 
 @dataclass(frozen=True, slots=True)
+class UrlSource:
+    """The document is what stands at this URL, which may carry secrets: it is kept in no record and no log."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
 class BadSource:
     """The document can never be valid; it ends failed with this code."""
 
@@ -54,7 +61,7 @@ class BadSource:
     message: str
 
 
-Source = TextSource | BytesSource | ObjectSource | UploadSource | FileSource | BadSource
+Source = TextSource | BytesSource | ObjectSource | UploadSource | FileSource | UrlSource | BadSource
 
 
 @dataclass(frozen=True, slots=True)

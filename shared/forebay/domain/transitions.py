@@ -9,7 +9,7 @@ class DocumentState(StrEnum):
     """Where a document's current run stands."""
 
     AWAITING_UPLOAD = "awaiting_upload"  # a row only: the file has not come yet, the document is untouched
-    QUEUED = "queued"  # accepted; an ExtractDocument is on its way or will be sent again
+    QUEUED = "queued"  # accepted; its first command is on its way or will be sent again
     EXTRACTING = "extracting"  # a worker has claimed it
     INDEXING = "indexing"  # the chunks are fixed; batches are being embedded
     READY = "ready"  # the run is visible, or found unchanged

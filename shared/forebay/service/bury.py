@@ -4,7 +4,15 @@ import logging
 from dataclasses import dataclass
 
 from forebay.domain import keys
-from forebay.domain.commands import Command, EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, RunCommand
+from forebay.domain.commands import (
+    Command,
+    EmbedChunks,
+    ExpandJob,
+    ExtractDocument,
+    FetchDocument,
+    PublishDocument,
+    RunCommand,
+)
 from forebay.domain.errors import DocumentError
 from forebay.domain.job import job_of
 from forebay.domain.stored_document import Document
@@ -37,7 +45,7 @@ def bury(engine: Engine, letter: DeadLetter) -> None:
     engine.objects.put(f"buried/{letter.id}.json", letter.body.encode())
     log.error("message buried", extra={"message_id": letter.id, "command": type(letter.command).__name__})
     match letter.command:
-        case ExtractDocument() | EmbedChunks() | PublishDocument() as work:
+        case FetchDocument() | ExtractDocument() | EmbedChunks() | PublishDocument() as work:
             if _still_waits(held_document(engine, work), work):
                 fail(engine, work, DocumentError("poison", f"{work.type} failed every time it was tried"))
         case ExpandJob() as command:
@@ -51,6 +59,8 @@ def bury(engine: Engine, letter: DeadLetter) -> None:
 def _still_waits(document: Document, work: RunCommand) -> bool:
     """Has nobody else done it? A copy of the message may have been served."""
     match work:
+        case FetchDocument():
+            return document.state is DocumentState.QUEUED
         case ExtractDocument():
             return document.state in (DocumentState.QUEUED, DocumentState.EXTRACTING)
         case EmbedChunks():

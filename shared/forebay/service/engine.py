@@ -9,12 +9,14 @@ from forebay.domain.ports import (
     CommandQueues,
     Embedder,
     EventBus,
+    Fetcher,
     ObjectStore,
     RecordStore,
     TextExtractor,
     Tokenizer,
     VectorIndex,
 )
+from forebay.domain.web_address import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,12 @@ class Policy:
     limits: Limits = field(default_factory=Limits)
     anonymous_tenant: TenantId | None = None
     allowed_buckets: frozenset[str] = frozenset()  # s3 sources; "tenant:bucket" or "*:bucket"
-    private_callbacks: bool = False  # webhooks may be http and on private networks
+    private_callbacks: bool = False  # webhooks may be http; they and url sources may be on private networks
+
+    @property
+    def reach(self) -> Reach:
+        """Where URLs may lead."""
+        return Reach.ANYWHERE if self.private_callbacks else Reach.PUBLIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +72,7 @@ class Engine:
     queues: CommandQueues
     bus: EventBus
     index: VectorIndex
+    fetcher: Fetcher
     extractor: TextExtractor
     tokenizer: Tokenizer
     embedder: Embedder

@@ -15,8 +15,9 @@ from forebay.domain import keys
 from forebay.domain.batches import BATCH_CHUNKS, Batch, packed_batch
 from forebay.domain.chunking import Chunker
 from forebay.domain.commands import EmbedChunks, ExtractDocument
-from forebay.domain.document import Chunk, Page
-from forebay.domain.errors import DocumentError, Superseded
+from forebay.domain.document import Chunk, ObjectRef, Page
+from forebay.domain.errors import DocumentError, Superseded, TransientError
+from forebay.domain.fetched import fetched_of
 from forebay.domain.fingerprint import fingerprint
 from forebay.domain.job import Counts, row_of
 from forebay.domain.ports import Extraction
@@ -105,9 +106,29 @@ def _metadata(engine: Engine, document: Document) -> str:
     return row_metadata(engine, row_of(record))
 
 
+def _fetched(engine: Engine, document: Document, source: ObjectRef) -> Document:
+    """The document with the version that was fetched and what its server said of it; the caller's own word is worth
+    more. Raises DocumentError: why nothing could be fetched."""
+    found = engine.objects.head(source.bucket, source.key)
+    if found is None:
+        raise DocumentError("source_missing", "what was fetched is gone")
+    said = fetched_of(found.metadata)
+    return replace(
+        document,
+        source=found,
+        name=document.name or said.name,
+        declared_type=document.declared_type or said.media_type,
+    )
+
+
 def _downloaded(engine: Engine, document: Document, metadata: str, content: Path) -> Document:
     """The document with what its content tells: size, hash, fingerprint."""
+    fetched = document.source is not None and document.source.unseen
+    if document.source is not None and fetched:
+        document = _fetched(engine, document, document.source)
     if document.source is None or not engine.objects.download(document.source, content):
+        if fetched:
+            raise TransientError("the content was fetched anew meanwhile")
         raise DocumentError("source_missing", "the source object is gone")
     size, most = content.stat().st_size, engine.policy.limits.file_bytes
     if size > most:
@@ -237,6 +258,7 @@ def _fix(engine: Engine, document: Document, cut: _Cut, attempt: str) -> None:
                 "batches": cut.batches,
                 "chunks": cut.chunks,
                 "pages": cut.pages,
+                "name": document.name,
                 "type": cut.media_type,
                 "size": document.size_bytes,
                 "sha256": document.sha256,

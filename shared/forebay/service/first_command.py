@@ -1,11 +1,21 @@
 """The command with which work on an accepted run begins; for whoever accepts documents, and for sweep to repeat it."""
 
-from forebay.domain.commands import ExtractDocument
+from forebay.domain.commands import ExtractDocument, FetchDocument
 from forebay.domain.document import TenantId
 from forebay.domain.job import Row
 from forebay.domain.stored_document import Document
 
 
-def first_command(tenant: TenantId, accepted: Row | Document) -> ExtractDocument:
+def first_command(tenant: TenantId, accepted: Row | Document) -> FetchDocument | ExtractDocument:
     """What is to be done first for the run of this row, or of this document while it is queued."""
+    source = accepted.source
+    if source is None or not source.unseen:
+        return extract_command(tenant, accepted)
+    return FetchDocument(
+        tenant=tenant, collection=accepted.collection, key=accepted.key, run=accepted.run, source=source.key
+    )
+
+
+def extract_command(tenant: TenantId, accepted: Row | Document) -> ExtractDocument:
+    """What is to be done once the content is there."""
     return ExtractDocument(tenant=tenant, collection=accepted.collection, key=accepted.key, run=accepted.run)

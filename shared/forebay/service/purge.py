@@ -69,6 +69,8 @@ def _remove(engine: Engine, tenant: TenantId, dead: Mapping[RunId, DeadRun]) -> 
         if left.chunks:
             engine.index.remove(run, left.chunks)
         engine.objects.delete_prefix(keys.run_objects(run))
+        if keys.is_fetched(left.origin):  # first: see fetch
+            engine.objects.delete_prefix(keys.url_object(left.origin))
         if left.origin:
             engine.objects.delete_prefix(keys.source_object(run))
         if left.origin.startswith(keys.upload_object(tenant, "")):

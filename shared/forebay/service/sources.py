@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, replace
 
 from forebay.domain import keys
-from forebay.domain.document import DocumentId, DocumentKey, ObjectRef, TenantId
+from forebay.domain.document import DocumentId, DocumentKey, ObjectRef, RunId, TenantId
 from forebay.domain.errors import DocumentError
 from forebay.domain.job import Job, Row, metadata_text
 from forebay.domain.records import Lacks, Refused, Update, text
@@ -19,9 +19,11 @@ from forebay.domain.requests import (
     SubmitJob,
     TextSource,
     UploadSource,
+    UrlSource,
 )
 from forebay.domain.times import stamp
 from forebay.domain.transitions import RowState
+from forebay.domain.web_address import file_name, refused_url
 from forebay.service.engine import Engine
 
 _ROW_METADATA_BYTES = 2_048  # larger metadata, or a larger memo, goes to the object store
@@ -46,19 +48,22 @@ def document_name(request: DocumentRequest) -> str:
     match request.source:
         case ObjectSource(_, path) | FileSource(path):
             return path.rpartition("/")[2][:255]
+        case UrlSource(url):
+            return file_name(url)
         case _:
             return ""
 
 
 def document_id(request: DocumentRequest) -> DocumentId:
-    """The caller's id; else the name; else what the content is."""
+    """The caller's id; else the name; else what the content or the URL is."""
     source = request.source
     given = request.id or document_name(request)
     if given:
         return DocumentId(given)
     if isinstance(source, UploadSource):
         return DocumentId(source.upload_id)
-    return DocumentId(hashlib.sha256(inline_content(source) or repr(source).encode()).hexdigest())
+    told = source.url.encode() if isinstance(source, UrlSource) else inline_content(source)
+    return DocumentId(hashlib.sha256(told or repr(source).encode()).hexdigest())
 
 
 def inline_content(source: Source) -> bytes | None:
@@ -108,11 +113,20 @@ def row_for(engine: Engine, request: SubmitJob, document: DocumentRequest, job: 
             located = locate(engine, request, document.source)
             if isinstance(document.source, UploadSource) and not document.source.kept:
                 _bind(engine, document.source, row.key)
+            if isinstance(document.source, UrlSource):
+                located = _to_be_fetched(engine, document.source, row.run)
             return _with_source(engine, row, located)
     except DocumentError as error:
         return _failed(engine, row, error)
     name = f"{keys.source_object(row.run)}/{hashlib.sha256(content).hexdigest()[:32]}"
     return _with_source(engine, row, Located(engine.objects.put(name, content), origin=name))
+
+
+def _to_be_fetched(engine: Engine, source: UrlSource, run: RunId) -> Located:
+    """Keep the URL where the content will stand beside it, under a name that only this URL has."""
+    name = keys.fetched_object(run, hashlib.sha256(source.url.encode()).hexdigest())
+    engine.objects.put(keys.url_object(name), source.url.encode())
+    return Located(ObjectRef(engine.objects.data_bucket, name), origin=name)
 
 
 def _memo_aside(engine: Engine, row: Row) -> Row:
@@ -157,17 +171,28 @@ def _failed(engine: Engine, row: Row, error: DocumentError) -> Row:
 
 def locate(engine: Engine, request: SubmitJob, source: Source) -> Located:
     """Find content that is elsewhere; nothing is written. Raises DocumentError."""
+    bad = hopeless(engine, source)
+    if bad is not None:
+        raise DocumentError(bad.code, bad.message)
     match source:
-        case BadSource(code, message):
-            raise DocumentError(code, message)
+        case UrlSource():
+            return Located(ObjectRef(engine.objects.data_bucket, ""))  # nobody knows anything of it yet
         case ObjectSource(bucket, object_key):
             return Located(_object(engine, request, bucket, object_key))
         case FileSource(path):
             return Located(_file(engine, request, path))
         case UploadSource():
             return _upload(engine, request, source)
-        case TextSource() | BytesSource():
-            raise TypeError("inline content needs no locating")
+        case _:
+            raise TypeError(f"a {type(source).__name__} needs no locating")
+
+
+def hopeless(engine: Engine, source: Source) -> BadSource | None:
+    """Why the source can never give a document, as far as that is plain without looking; None when it may."""
+    if isinstance(source, UrlSource):
+        reason = refused_url(source.url, engine.policy.reach)
+        return BadSource("url_forbidden", reason) if reason is not None else None
+    return source if isinstance(source, BadSource) else None
 
 
 def check_allowed(engine: Engine, tenant: TenantId, bucket: str, place: str) -> None:

@@ -31,6 +31,7 @@ from forebay.domain.requests import (
     SubmitJob,
     TextSource,
     UploadSource,
+    UrlSource,
 )
 from forebay.domain.stored_document import Options, document_of
 from forebay.domain.times import stamp
@@ -42,6 +43,7 @@ from forebay.service.sources import (
     declared_type,
     document_id,
     document_name,
+    hopeless,
     inline_content,
     locate,
     refused_row,
@@ -77,7 +79,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
 
     Raises CallerError: idempotency_key_reused, invalid_request (no document can be valid, or two share an id).
     """
-    _refuse_bad(request)
+    _refuse_bad(engine, request)
     job = _new_job(engine, request)
     if request.idempotency_key is not None:
         stored = replayed(engine, job)
@@ -98,7 +100,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
     return Submitted(job, replayed=False, refused=sum(row.state is RowState.FAILED for row in rows))
 
 
-def _refuse_bad(request: SubmitJob) -> None:
+def _refuse_bad(engine: Engine, request: SubmitJob) -> None:
     places: dict[str, list[int]] = {}
     for position, document in enumerate(request.documents):
         places.setdefault(document_id(document), []).append(position)
@@ -109,7 +111,8 @@ def _refuse_bad(request: SubmitJob) -> None:
     ]
     if twice:
         raise CallerError("invalid_request", "Two documents share an id.", problems=tuple(twice))
-    bad = [(n, d.source) for n, d in enumerate(request.documents) if isinstance(d.source, BadSource)]
+    seen = [(n, hopeless(engine, document.source)) for n, document in enumerate(request.documents)]
+    bad = [(n, source) for n, source in seen if source is not None]
     if bad and len(bad) == len(request.documents) and request.hopeless is Hopeless.REFUSED:
         problems = tuple(Problem(("body", "documents", n, "source"), source.message, source.code) for n, source in bad)
         raise CallerError("invalid_request", "No document of the request can be valid.", problems=problems)
@@ -231,7 +234,10 @@ def _put_aside(engine: Engine, job: Job, request: SubmitJob) -> Refused | None:
     return refused
 
 
-_KINDS = {kind.__name__: kind for kind in (TextSource, BytesSource, ObjectSource, UploadSource, FileSource, BadSource)}
+_KINDS = {
+    kind.__name__: kind
+    for kind in (TextSource, BytesSource, ObjectSource, UploadSource, FileSource, UrlSource, BadSource)
+}
 
 
 def _packed(request: SubmitJob) -> bytes:
@@ -306,7 +312,7 @@ def dry_run(engine: Engine, request: SubmitJob) -> list[Verdict]:
 
     `skip` compares with what is visible now; a change of the embedding model since then would make it `process`.
     """
-    _refuse_bad(request)
+    _refuse_bad(engine, request)
     return [_verdict(engine, request, document) for document in request.documents]
 
 

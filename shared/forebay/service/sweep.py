@@ -25,7 +25,7 @@ from forebay.service.engine import Engine
 from forebay.service.extract import missing_batches
 from forebay.service.fail import fail
 from forebay.service.finish import event_of, finish, tell
-from forebay.service.first_command import first_command
+from forebay.service.first_command import extract_command, first_command
 from forebay.service.publish import publish_command
 from forebay.service.remove import purge_command
 from forebay.service.uploads import check_upload
@@ -141,8 +141,10 @@ def _may_be_waiting(engine: Engine, document: Document, queue: str) -> bool:
 
 def _next_commands(document: Document) -> Sequence[RunCommand]:
     """What the document waits for."""
-    if document.state is not DocumentState.INDEXING:
+    if document.state is DocumentState.QUEUED:
         return [first_command(document.tenant, document)]
+    if document.state is DocumentState.EXTRACTING:
+        return [extract_command(document.tenant, document)]
     if len(document.done) >= document.batches:
         return [publish_command(document)]
     return missing_batches(document)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from forebay.adapters.memory_fetcher import Answer, MemoryFetcher
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain.document import TenantId
 from forebay.service.authenticate import create_key
@@ -27,6 +28,8 @@ def test_case(case: Case) -> None:
                 client.step()
         elif "seconds" in step:
             client.wait(step["seconds"])
+        elif "url" in step:
+            put_behind_url(client, step)
         elif "object" in step:
             put_object(client, filled(step["object"], kept))
         else:
@@ -38,3 +41,15 @@ def put_object(client: Client, told: Mapping[str, str]) -> None:
     objects = client.engine.objects
     assert isinstance(objects, MemoryObjects)
     objects.put_object(told.get("bucket", objects.uploads_bucket), told["key"], told["content"].encode())
+
+
+def put_behind_url(client: Client, told: Case) -> None:
+    """What a foreign web server answers from now on."""
+    fetcher = client.engine.fetcher
+    assert isinstance(fetcher, MemoryFetcher)
+    fetcher.answers[told["url"]] = Answer(
+        told.get("content", "").encode(),
+        told.get("answers", 200),
+        told.get("type", ""),
+        location=told.get("location", ""),
+    )

@@ -49,6 +49,27 @@ class ObjectStoreSuite:
         assert subject.objects.get(here + "a") == content
         assert (ref.bucket, ref.key, ref.size_bytes) == (subject.objects.data_bucket, here + "a", 2_560)
 
+    def test_a_file_comes_back_with_its_metadata_and_the_last_one_counts(
+        self, subject: Subject, here: str, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_bytes(b"turbine" * 100_000)
+        subject.objects.put(here + "a", b"before")
+
+        put = subject.objects.put_file(here + "a", tmp_path / "file", {"told": '{"type": "text/plain"}'})
+        found = subject.objects.head(subject.objects.data_bucket, here + "a")
+
+        assert subject.objects.get(here + "a") == b"turbine" * 100_000
+        assert found is not None
+        assert (found.etag, found.size_bytes, found.key) == (put.etag, 700_000, here + "a")
+        assert dict(found.metadata) == {"told": '{"type": "text/plain"}'}
+
+    def test_an_empty_file_is_there(self, subject: Subject, here: str, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+
+        subject.objects.put_file(here + "empty", tmp_path / "file", {})
+
+        assert subject.objects.get(here + "empty") == b""
+
     def test_an_empty_object_is_there(self, subject: Subject, here: str) -> None:
         subject.objects.put(here + "empty", b"")
 

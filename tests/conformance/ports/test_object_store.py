@@ -105,6 +105,7 @@ REF = ObjectRef("data", "a", "", "etag", 1)
 Call = Callable[[S3Objects], object]
 OPERATIONS: Mapping[str, Call] = {
     "PutObject": lambda objects: objects.put("a", b"x"),
+    "PutObject, of a file": lambda objects: objects.put_file("a", Path(__file__), {}),
     "GetObject": lambda objects: objects.get("a"),
     "HeadObject": lambda objects: objects.head("data", "a"),
     "ListObjectsV2": lambda objects: objects.delete_prefix("a/"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from forebay.adapters.memory import MemoryBus, MemoryQueues, MemoryRecords
+from forebay.adapters.memory_fetcher import MemoryFetcher
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain import keys
@@ -30,6 +31,7 @@ class Scene:
     queues: MemoryQueues
     bus: MemoryBus
     index: MemoryIndex
+    fetcher: MemoryFetcher
     clock: Clock
 
     def submit(self, request: SubmitJob | None = None) -> Job:
@@ -88,9 +90,18 @@ def a_scene(policy: Policy | None = None) -> Scene:
     assert isinstance(engine.queues, MemoryQueues)
     assert isinstance(engine.bus, MemoryBus)
     assert isinstance(engine.index, MemoryIndex)
+    assert isinstance(engine.fetcher, MemoryFetcher)
     assert isinstance(engine.now, Clock)
     return Scene(
-        engine, Driver(engine), engine.records, engine.objects, engine.queues, engine.bus, engine.index, engine.now
+        engine,
+        Driver(engine),
+        engine.records,
+        engine.objects,
+        engine.queues,
+        engine.bus,
+        engine.index,
+        engine.fetcher,
+        engine.now,
     )
 
 

@@ -109,7 +109,7 @@ def create_upload(request: Request, body: Annotated[UploadRequest, Body()]) -> R
 ENDPOINTS: Final = (
     Endpoint(
         "POST", f"{words.BASE}/jobs", submit_job, "Jobs", Scope.WRITE, status=202,
-        errors=("idempotency_key_reused", "source_not_enabled", "callbacks_not_enabled"),
+        errors=("idempotency_key_reused", "callbacks_not_enabled"),
         responses={
             200: {
                 "description": "The stored job of an Idempotency-Key, or with `dry_run` what would happen",

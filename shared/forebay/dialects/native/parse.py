@@ -39,6 +39,7 @@ from forebay.domain.requests import (
     SubmitJob,
     TextSource,
     UploadSource,
+    UrlSource,
 )
 from forebay.domain.stored_document import Options
 from forebay.domain.times import stamp
@@ -85,8 +86,7 @@ def instant_text(given: str | None, name: str) -> str:
 def submit_command(
     engine: Engine, tenant: TenantId, body: JobRequest, *, idempotency_key: str | None, sha256: str
 ) -> SubmitJob:
-    """The command that `POST /jobs` means. Raises CallerError invalid_request, source_not_enabled."""
-    _refuse_urls(body)
+    """The command that `POST /jobs` means. Raises CallerError invalid_request."""
     _refuse_large(engine, body)
     return SubmitJob(
         tenant=tenant,
@@ -99,17 +99,6 @@ def submit_command(
         idempotency_key=idempotency_key,
         request_sha256=sha256,
     )
-
-
-def _refuse_urls(body: JobRequest) -> None:
-    kind = CATALOGUE["source_not_enabled"]
-    problems = tuple(
-        Problem(("body", "documents", position, "source", "type"), kind.hint, kind.code)
-        for position, document in enumerate(body.documents)
-        if isinstance(document.source, UrlSourceBody)
-    )
-    if problems:
-        raise CallerError(kind.code, "`url` sources are not enabled.", problems=problems)
 
 
 def _refuse_large(engine: Engine, body: JobRequest) -> None:
@@ -145,8 +134,8 @@ def _source(body: JobDocumentBody) -> Source:
             return ObjectSource(bucket, key)
         case UploadSourceBody(upload_id=upload_id):
             return UploadSource(upload_id)
-        case UrlSourceBody():
-            raise CallerError("source_not_enabled")
+        case UrlSourceBody(url=url):
+            return UrlSource(url)
 
 
 def _bytes(data: str) -> BytesSource | BadSource:

@@ -111,10 +111,11 @@ class S3SourceBody(RequestBody):
 
 
 class UrlSourceBody(RequestBody):
-    """A web address; not enabled in this version (422 `source_not_enabled`)."""
+    """What stands at a web address: an http or https URL of a public host, in ASCII, without user name and password, on
+    port 80, 443 or one from 1024 on. At most 5 redirects are followed; a server that does not answer is asked again."""
 
     type: Literal["url"]
-    url: Annotated[str, Field(max_length=2_048)]
+    url: Annotated[str, Field(max_length=2_048, examples=["https://example.org/reports/2026.pdf"])]
 
 
 class UploadSourceBody(RequestBody):

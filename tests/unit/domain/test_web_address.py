@@ -1,0 +1,130 @@
+import pytest
+
+from forebay.domain.web_address import Reach, WebAddress, file_name, is_public, refused_url, web_address
+
+FORBIDDEN_ADDRESSES = (
+    "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.255.255.254",
+    "169.254.0.1", "169.254.169.254", "169.254.170.2", "172.16.0.1", "172.31.255.255", "192.0.0.8", "192.0.0.170",
+    "192.0.2.1", "192.88.99.1", "192.168.0.1", "198.18.0.1", "198.19.255.255", "198.51.100.7", "203.0.113.9",
+    "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
+    "::", "::1", "::127.0.0.1", "::ffff:127.0.0.1", "::ffff:8.8.8.8", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1",
+    "64:ff9b::808:808", "64:ff9b:1::a00:1", "100::1", "2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "2001:20::1", "2001:db8::1", "2002:7f00:1::", "2002:a00:1::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254",
+    "fe80::1", "fec0::1", "ff02::1",
+)  # fmt: skip
+PUBLIC_ADDRESSES = (
+    "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.1", "93.184.216.34", "100.63.255.255", "100.128.0.1", "128.0.0.1",
+    "169.253.255.255", "172.15.255.255", "172.32.0.1", "192.0.1.1", "192.167.255.255", "192.169.0.1", "198.17.255.255",
+    "198.20.0.1", "223.255.255.255", "2001:4860:4860::8888", "2003::1", "2606:2800:220:1:248:1893:25c8:1946",
+    "2a00:1450:4001:81b::200e",
+)  # fmt: skip
+FORBIDDEN_URLS = (
+    # schemes
+    "file:///etc/passwd", "ftp://example.org/a", "gopher://example.org/", "dict://example.org:11211/", "s3://bucket/a",
+    "data:text/plain,a", "javascript:alert(1)", "//example.org/a", "example.org/a", "/etc/passwd", "", "http:",
+    "http:///a", "https:example.org",
+    # user names, and what different readers take for one
+    "https://user@example.org/", "https://user:secret@example.org/", "https://@example.org/",
+    "https://example.org@127.0.0.1/", "https://example.org%40127.0.0.1/", "http://127.0.0.1\\@example.org/",
+    "http://example.org\\a", "http://[::1]@example.org/",
+    # addresses in all forms
+    "http://2130706433/", "http://017700000001/", "http://0x7f000001/", "http://0x7f.0.0.1/", "http://0177.0.0.1/",
+    "http://127.1/", "http://127.0.1/", "http://127.0.0.1./", "http://0/", "http://0x/", "http://127.0.0.0x1/",
+    "http://8.8.8/", "http://08.8.8.8/", "http://1.1.1.1.1/", "http://256.1.1.1/", "http://example.127/",
+    "http://[::ffff:127.0.0.1]/", "http://[0:0:0:0:0:ffff:7f00:1]/", "http://[::ffff:7f00:1]/", "http://[fe80::1%25eth0]/",
+    "http://[::1]x/", "http://[::1", "http://::1/", "http://[]/", "http://[v1.a]/", "http://[127.0.0.1]/",
+    # names
+    "http://localhost/", "http://LOCALHOST/", "http://localhost./", "http://a.localhost/", "http://printer/",
+    "http://metadata/", "http://metadata.google.internal/", "http://nas.local/", "http://router.home.arpa/",
+    "http://.example.org/", "http://example..org/", "http://example.org./", "http://-/", "http://ex ample.org/",
+    "http://ex%61mple.org/", "http://" + "a" * 64 + ".org/", "http://" + "a." * 127 + "org/", "http://exämple.org/",
+    # ports
+    "http://example.org:22/", "http://example.org:25/", "http://example.org:0/", "http://example.org:1023/",
+    "http://example.org:65536/", "http://example.org:99999/", "http://example.org:-1/", "http://example.org:+80/",
+    "http://example.org:80:80/", "http://example.org:/", "http://example.org:8080a/",
+    # what does not belong into a line of a request
+    "http://example.org/a b", "http://example.org/\r\nHost: a", "http://example.org/\t", "\nhttp://example.org/",
+    "http://example.org/\x00", "http://example.org/é", "https://example.org/" + "a" * 2_048,
+)  # fmt: skip
+ALLOWED_URLS = (
+    "https://example.org", "https://example.org/", "HTTPS://EXAMPLE.org/A", "http://example.org/a/b.pdf?x=1&y=%20#part",
+    "https://example.org:443/", "http://example.org:80/", "https://example.org:8443/", "http://example.org:65535/a@b",
+    "https://xn--exmple-cua.org/", "https://a.b.c.example.org/~x/(y);z", "https://under_score.example.org/",
+    "https://8.8.8.8/", "https://[2001:4860:4860::8888]/", "https://[2001:4860:4860::8888]:8443/a", "https://1.example.x1/",
+    "https://my-localhost.org/", "https://notlocal/".replace("notlocal", "internal.example.org"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("address", FORBIDDEN_ADDRESSES)
+def test_an_address_that_is_not_global_unicast_is_not_public(address: str) -> None:
+    assert not is_public(address)
+
+
+@pytest.mark.parametrize("address", PUBLIC_ADDRESSES)
+def test_a_global_unicast_address_is_public(address: str) -> None:
+    assert is_public(address)
+
+
+@pytest.mark.parametrize("address", FORBIDDEN_ADDRESSES)
+def test_a_url_of_such_an_address_is_refused(address: str) -> None:
+    assert refused_url(f"http://[{address}]/" if ":" in address else f"http://{address}/")
+
+
+@pytest.mark.parametrize("url", FORBIDDEN_URLS)
+def test_a_url_that_leads_nowhere_allowed_is_refused_with_a_reason(url: str) -> None:
+    assert refused_url(url)
+
+
+@pytest.mark.parametrize("url", ALLOWED_URLS)
+def test_a_url_of_a_public_host_is_allowed(url: str) -> None:
+    assert refused_url(url) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["http://localhost:8080/a", "http://127.0.0.1/", "https://[::1]:4443/", "http://printer/"]
+)
+def test_a_laptop_may_reach_its_own_hosts(url: str) -> None:
+    assert refused_url(url, Reach.ANYWHERE) is None
+
+
+@pytest.mark.parametrize(
+    "url", ["http://2130706433/", "http://0x7f.1/", "ftp://localhost/", "http://a@localhost/", "http://x:22/"]
+)
+def test_not_even_a_laptop_takes_odd_forms(url: str) -> None:
+    assert refused_url(url, Reach.ANYWHERE)
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "authority"),
+    [
+        ("https://Example.org", WebAddress("https", "example.org", 443, "/"), "example.org"),
+        ("http://example.org:8080/a?b=c#d", WebAddress("http", "example.org", 8080, "/a?b=c"), "example.org:8080"),
+        ("http://example.org:443?x", WebAddress("http", "example.org", 443, "/?x"), "example.org:443"),
+        ("https://[2003::1]:443/a", WebAddress("https", "2003::1", 443, "/a"), "[2003::1]"),
+    ],
+)
+def test_a_url_is_read_in_parts(url: str, address: WebAddress, authority: str) -> None:
+    assert web_address(url) == address
+    assert web_address(url).authority == authority
+
+
+def test_what_cannot_be_read_has_no_parts() -> None:
+    with pytest.raises(ValueError, match="user name"):
+        web_address("https://a@example.org/")
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://example.org/reports/2026.pdf?token=x#page=3", "2026.pdf"),
+        ("https://example.org/a%20b%C3%A9.pdf", "a bé.pdf"),
+        ("https://example.org/a%0Ab", "a%0Ab"),
+        ("https://example.org/folder/", ""),
+        ("https://example.org", ""),
+        ("https://example.org?x=/y", ""),
+        ("https://example.org/" + "n" * 300, "n" * 255),
+        ("nonsense", ""),
+    ],
+)
+def test_a_document_is_named_by_the_end_of_its_urls_path(url: str, name: str) -> None:
+    assert file_name(url) == name
