@@ -84,8 +84,9 @@ def _present(engine: Engine, job: Job, ids: Sequence[str]) -> list[Document]:
     found = engine.records.get_many(list(places.values()))
     documents = {id_: document_of(found[place]) for id_, place in places.items() if place in found}
     for id_ in places:
-        if id_ not in documents or documents[id_].gone:
-            _remember(engine, job, id_, documents.get(id_))
+        document = documents.get(id_)
+        if document is None or (document.gone and document.accepted_at < job.created_at):
+            _remember(engine, job, id_, document)
     return [document for document in documents.values() if not document.gone]
 
 

@@ -6,6 +6,7 @@ import pytest
 from forebay.domain.commands import PurgeDocument
 from forebay.domain.document import TenantId
 from forebay.domain.errors import CallerError
+from forebay.domain.records import Key, Record
 from forebay.domain.requests import Address, RemoveDocuments, TextSource
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.collections import collection_view
@@ -246,3 +247,21 @@ def test_a_large_deletion_whose_request_is_lost_deletes_nothing(scene: Scene) ->
 
     assert not scene.driver.do(scene.queues.sent.pop(0))
     assert len(scene.found("turbine")) == 10  # a page of the twenty
+
+
+def test_a_large_deletion_goes_on_where_it_stopped(scene: Scene) -> None:
+    seconds = iter([300.0, 1.0])  # for two pages of the ids, then no more
+    engine = replace(scene.engine, remaining_seconds=lambda: next(seconds))
+    asked = remove_documents(engine, removal(*(f"never{number}" for number in range(250))))
+    before = tombstones(scene)
+    scene.clock.move(5)
+
+    scene.driver.drain()
+
+    assert len(before) == 200
+    assert before.items() <= tombstones(scene).items()
+    assert (len(tombstones(scene)), scene.job(asked.job.id).state) == (250, JobState.SUCCEEDED)
+
+
+def tombstones(scene: Scene) -> dict[Key, Record]:
+    return {key: record for key, record in scene.records.records.items() if key.sk.startswith("D#")}
