@@ -64,6 +64,7 @@ STAGES: Final[Mapping[str, FailureStage]] = {  # by the catalogue's stages
     "request": "other",
     "store": "on_downloading",
     "upload": "on_downloading",
+    "fetch": "on_downloading",
     "extract": "on_splitting",
     "embed": "on_inference",
     "index": "on_upsert",
