@@ -64,7 +64,11 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.text)
+        return json.loads(self.text, parse_constant=_no_json)
+
+
+def _no_json(name: str) -> None:
+    raise AssertionError(f"{name} is not JSON")
 
 
 class Client:
@@ -83,7 +87,7 @@ class Client:
         headers: Mapping[str, str] | None = None,
         function: Function | None = None,
     ) -> Answer:
-        """Send a request; a `Form` goes as multipart/form-data, a `str` as it is, anything else as JSON."""
+        """Send a request: a `Form` as multipart/form-data, `str` and `bytes` as they are, anything else as JSON."""
         event = gateway_event(method, url, body, headers)
         routed = Function.SEARCH if (method, event["rawPath"]) == ("POST", SEARCH_PATH) else Function.API
         return self.send_event(event, function or routed)
@@ -96,6 +100,7 @@ class Client:
         assert isinstance(headers, Mapping)
         status = answer["statusCode"]
         assert isinstance(status, int)
+        json.dumps(answer, ensure_ascii=False).encode()  # as the runtime does it
         return Answer(status, {name.lower(): value for name, value in headers.items()}, str(answer["body"]))
 
     def step(self) -> bool:
@@ -151,7 +156,9 @@ def gateway_event(method: str, url: str, body: Any = None, headers: Mapping[str,
         event["queryStringParameters"] = query
     if isinstance(body, Form):
         event["headers"]["content-type"] = f"multipart/form-data; boundary={BOUNDARY}"
-        event |= {"body": base64.b64encode(body.encoded()).decode(), "isBase64Encoded": True}
+        body = body.encoded()
+    if isinstance(body, bytes):
+        event |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
     elif body is not None:
         event["body"] = body if isinstance(body, str) else json.dumps(body)
     return event

@@ -1,116 +1,126 @@
-"""Whatever is sent, the answer is never a 5xx, and a refusal is always problem details."""
+"""Whatever is sent to whichever API, the answer is one that the OpenAPI document promises, and never a 5xx.
 
-import json
+The operations, their schemas and their examples come from the document itself, so a new dialect is held to it, too.
+The same requests are drawn in every run, REQUESTS to each operation, by SEED; a failure tells its seed and number.
+"""
+
+import copy
+import itertools
+import os
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tests.http_client import Client, gateway_event
+from tests.any_request import FORM, Known, Requests, form_of, sendable
+from tests.http_client import Answer, Client, engine_on_fakes, gateway_event
+from tests.openapi import Document, Operation
 
-BASE = "/forebay/v1"
-TEXT = st.text(max_size=20) | st.sampled_from(["", "\0", "\ud800", "a", "manuals", "text", "whsec_", "1e999", "\u2028"])
-NUMBERS = st.integers() | st.floats(allow_nan=False) | st.sampled_from([2**63, -(2**63) - 1, 10**50, 1e308, -0.0])
-JSON = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=8,
-)
+DOCUMENT = Document()
+SEED = os.environ.get("FOREBAY_SEED", "1")
+REQUESTS = int(os.environ.get("FOREBAY_REQUESTS", "100"))
+COMBINATIONS_MOST = 200
+PORTS = ("records", "objects", "queues", "bus", "index")
 
 
-def one_of(valid: Any) -> st.SearchStrategy[Any]:
-    """Mostly the valid value, sometimes anything."""
-    return st.sampled_from([valid, valid, valid]) | JSON
+class System:
+    """A system that was sent the examples of all operations, and that goes back to this whenever it is told to."""
+
+    def __init__(self) -> None:
+        self.client = Client(engine_on_fakes())
+        self.known = Known()
+        for _ in range(2):  # what needs what another operation makes succeeds the second time
+            for operation in DOCUMENT.operations:
+                if operation.method != "DELETE":
+                    self._try(operation)
+            self.client.work()
+        self._kept = copy.deepcopy(self._state())
+
+    def _state(self) -> list[dict[str, Any]]:
+        engine = self.client.engine
+        return [vars(getattr(engine, port)) for port in PORTS] + [vars(engine.now)]
+
+    def reset(self) -> None:
+        """Be as at the beginning."""
+        for state, kept in zip(self._state(), copy.deepcopy(self._kept), strict=True):
+            state.clear()
+            state.update(kept)
+
+    def _try(self, operation: Operation) -> None:
+        """Send the operation's examples with all that is known for its parameters, and remember what was found."""
+        combinations = itertools.product(*(self.known.called(name) for name in operation.needed))
+        for combination in itertools.islice(combinations, COMBINATIONS_MOST):
+            values = dict(zip(operation.needed, combination, strict=True))
+            for body in DOCUMENT.examples_of(operation) or [None]:
+                self.known.learn(body)
+                sent = form_of(body) if FORM in operation.bodies else body
+                answer = self.client.send(operation.method, operation.url(values), sent)
+                if answer.status < 300:
+                    self._remember(operation, values, answer)
+
+    def _remember(self, operation: Operation, values: Mapping[str, str], answer: Answer) -> None:
+        if answer.headers["content-type"].endswith("json") and "openapi" not in operation.path:
+            self.known.learn(answer.json)
+        for other in DOCUMENT.operations:
+            if other.path.startswith(operation.path):
+                self.known.find(str(other), {name: value for name, value in values.items() if name in other.needed})
+
+    def views(self, dialect: str, answer: Answer) -> Iterator[tuple[Operation, str]]:
+        """What shows the things there are, and those that the answer tells of: of the dialect, and natively."""
+        told = Known()
+        told.learn(answer.json if answer.text else None)
+        for operation in DOCUMENT.operations:
+            if operation.method == "GET" and operation.dialect in {dialect, "native"}:
+                for values in self.known.found.get(str(operation), [])[:2]:
+                    yield operation, operation.url(values)
+                if all(told.called(name) for name in operation.needed):
+                    yield operation, operation.url({name: told.called(name)[0] for name in operation.needed})
 
 
-def members(**valid: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.fixed_dictionaries({}, optional={**valid, "more": JSON}) | JSON
+@contextmanager
+def said(what: str) -> Iterator[None]:
+    """Tell what was done when it ends in a failure."""
+    try:
+        yield
+    except Exception as error:
+        raise AssertionError(f"{what[:5_000]}\n{error}") from error
 
 
-SOURCE = members(
-    type=one_of("text") | st.sampled_from(["base64", "s3", "url", "upload"]),
-    text=one_of("some words"),
-    data=one_of("aGVsbG8="),
-    uri=one_of("s3://open-bucket/key"),
-    upload_id=one_of("upl_1"),
-) | st.just({"type": "text", "text": "some words"})
-METADATA = st.dictionaries(TEXT, JSON, max_size=3)
-OPTIONS = members(chunk_tokens=one_of(100), overlap_tokens=one_of(10), priority=one_of("bulk"), on_unchanged=JSON)
-CALLBACK = members(type=one_of("webhook"), url=one_of("https://example.org/"), secret=JSON, exchange=TEXT, events=JSON)
-DOCUMENT = members(id=one_of("a"), name=TEXT, media_type=one_of("text/plain"), source=SOURCE, metadata=METADATA)
-JOB = members(
-    collection=one_of("manuals"),
-    documents=st.lists(DOCUMENT, max_size=3) | JSON,
-    options=OPTIONS,
-    callbacks=st.lists(CALLBACK, max_size=2),
-    properties=JSON,
-)
-BODIES = {
-    ("POST", f"{BASE}/jobs"): JOB,
-    ("POST", f"{BASE}/uploads"): members(
-        collection=one_of("manuals"), name=one_of("a.pdf"), size_bytes=one_of(5), start=JSON, media_type=TEXT,
-        metadata=METADATA, options=OPTIONS, document_id=TEXT, callbacks=JSON,
-    ),
-    ("POST", f"{BASE}/search"): members(
-        collection=one_of("manuals"), query=one_of("words"), limit=one_of(3), mode=one_of("text"),
-        filter=st.dictionaries(TEXT, JSON | st.fixed_dictionaries({}, optional={"gte": JSON, "lte": JSON}), max_size=2),
-        document_ids=st.lists(TEXT, max_size=2) | JSON,
-    ),
-    ("PUT", f"{BASE}/collections/manuals"): members(description=TEXT, options=OPTIONS),
-}  # fmt: skip
-CLIENT = Client()
+@pytest.fixture(scope="module")
+def system() -> System:
+    return System()
 
 
-def check(method: str, url: str, body: str | None = None) -> None:
-    answer = CLIENT.send(method, url, body)
+@pytest.mark.parametrize("operation", DOCUMENT.operations, ids=str)
+def test_every_answer_is_one_that_is_documented(operation: Operation, system: System) -> None:
+    for number in range(REQUESTS):
+        dice = random.Random(f"{SEED} {number}")
+        request = Requests(DOCUMENT, system.known, dice).to(operation)
+        system.reset()
+        with said(f"seed {SEED}, number {number}: {request}"):
+            answer = request.sent(system.client)
+            DOCUMENT.check(operation, answer)
 
-    assert answer.status < 500, (method, url, body, answer.text)
-    if answer.status >= 400 and method != "HEAD":
-        assert answer.headers["content-type"] == "application/problem+json"
-        assert answer.json["status"] == answer.status
-
-
-@pytest.mark.parametrize(("method", "path"), BODIES)
-@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-@given(data=st.data())
-def test_no_body_gives_a_5xx(method: str, path: str, data: st.DataObject) -> None:
-    check(method, path, json.dumps(data.draw(BODIES[method, path])))
-
-
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(text=st.text(alphabet='{}[]",:\\u0d8e1-. \n\x00\ufeff', max_size=40))
-def test_no_text_gives_a_5xx(text: str) -> None:
-    check("POST", f"{BASE}/jobs", text)
+        if operation.method != "GET" and answer.status < 300:
+            with said(f"seed {SEED}, number {number}: {request}, then the work that is to be done"):
+                system.client.work()
+            for view, url in system.views(operation.dialect, answer):
+                with said(f"seed {SEED}, number {number}: {request}, then GET {url}"):
+                    DOCUMENT.check(view, system.client.send("GET", url))
 
 
-SEGMENT = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="/"), max_size=12)
-PATHS = st.sampled_from(
-    ["/jobs/{0}", "/jobs/{0}/documents", "/collections/{0}", "/collections/manuals/documents/{0}", "/{0}",
-     "/collections/manuals/documents/{0}/content", "/collections/manuals/documents/{0}/chunks"]
-)  # fmt: skip
-
-
-@settings(max_examples=120, deadline=None, derandomize=True)
-@given(method=st.sampled_from(["GET", "DELETE", "HEAD", "PUT", "OPTIONS"]), path=PATHS, segment=SEGMENT)
-def test_no_path_gives_a_5xx(method: str, path: str, segment: str) -> None:
-    event_path = f"{BASE}{path.format('x')}"
-    answer = CLIENT.send_event(_with_path(method, event_path, path.format(segment)))
-
-    assert answer.status < 500, (method, path, segment, answer.text)
-
-
-def _with_path(method: str, sent: str, raw: str) -> dict[str, Any]:
-    return gateway_event(method, sent, {}) | {"rawPath": f"{BASE}{raw}"}
-
-
-@settings(max_examples=100, deadline=None, derandomize=True)
-@given(
-    query=st.dictionaries(
-        st.sampled_from(["limit", "cursor", "status", "kind", "created_after", "collection", "x"]), TEXT, max_size=3
-    )
-)
-def test_no_query_gives_a_5xx(query: dict[str, str]) -> None:
-    event = _with_path("GET", f"{BASE}/jobs", "/jobs") | {"queryStringParameters": query}
-
-    assert CLIENT.send_event(event).status < 500, query
+def test_no_path_and_no_method_gives_a_5xx(system: System) -> None:
+    paths = sorted({operation.path for operation in DOCUMENT.operations})
+    for number in range(REQUESTS * 3):
+        dice = random.Random(f"{SEED} {number}")
+        requests = Requests(DOCUMENT, system.known, dice)
+        method = dice.choice(
+            ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "get", requests.text()]
+        )
+        kept = dice.choice(paths).split("/")[: dice.randrange(7)]
+        path = sendable("/".join(kept + [requests.text() for _ in range(dice.randrange(3))]))
+        system.reset()
+        with said(f"seed {SEED}, number {number}: {method!r} {path!r}"):
+            assert system.client.send_event(gateway_event(method, "/") | {"rawPath": path}).status < 500

@@ -142,7 +142,7 @@ ENDPOINTS: Final = (
         "DELETE", f"{COLLECTIONS}/<collection>", delete_collection, "Collections", Scope.DELETE, status=202,
         errors=("not_found",),
     ),
-    Endpoint("GET", DOCUMENTS, list_documents, "Documents", Scope.READ),
+    Endpoint("GET", DOCUMENTS, list_documents, "Documents", Scope.READ, errors=("not_found",)),
     Endpoint("GET", DOCUMENT, get_document, "Documents", Scope.READ, errors=("not_found",)),
     Endpoint("DELETE", DOCUMENT, delete_document, "Documents", Scope.DELETE, status=202, errors=("not_found",)),
     Endpoint(
