@@ -25,6 +25,7 @@ class Operation:
     parameters: Sequence[Mapping[str, Any]]
     bodies: Mapping[str, Schema]  # by media type; none where no body is taken
     responses: Mapping[int, Mapping[str, Schema]]  # by status, then media type
+    needs_key: bool
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -108,6 +109,7 @@ def _operations(document: Mapping[str, Any]) -> Iterator[Operation]:
                 parameters=each.get("parameters", ()),
                 bodies=_schemas(each.get("requestBody", {})),
                 responses={int(status): _schemas(response) for status, response in each["responses"].items()},
+                needs_key=bool(each["security"]),
             )
 
 

@@ -20,7 +20,8 @@ from tests.openapi import Document, Operation
 
 DOCUMENT = Document()
 SEED = os.environ.get("FOREBAY_SEED", "1")
-REQUESTS = int(os.environ.get("FOREBAY_REQUESTS", "100"))
+REQUESTS = int(os.environ.get("FOREBAY_REQUESTS", "60"))
+VIEWS = 5
 COMBINATIONS_MOST = 200
 PORTS = ("records", "objects", "queues", "bus", "index")
 
@@ -72,7 +73,7 @@ class System:
         told = Known()
         told.learn(answer.json if answer.text else None)
         for operation in DOCUMENT.operations:
-            if operation.method == "GET" and operation.dialect in {dialect, "native"}:
+            if operation.method == "GET" and operation.needs_key and operation.dialect in {dialect, "native"}:
                 for values in self.known.found.get(str(operation), [])[:2]:
                     yield operation, operation.url(values)
                 if all(told.called(name) for name in operation.needed):
@@ -106,7 +107,8 @@ def test_every_answer_is_one_that_is_documented(operation: Operation, system: Sy
         if operation.method != "GET" and answer.status < 300:
             with said(f"seed {SEED}, number {number}: {request}, then the work that is to be done"):
                 system.client.work()
-            for view, url in system.views(operation.dialect, answer):
+            views = list(system.views(operation.dialect, answer))
+            for view, url in dice.sample(views, k=min(VIEWS, len(views))):
                 with said(f"seed {SEED}, number {number}: {request}, then GET {url}"):
                     DOCUMENT.check(view, system.client.send("GET", url))
 
