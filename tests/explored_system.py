@@ -1,0 +1,75 @@
+"""A system in which every operation of the OpenAPI document has found something to do: the ids are known that exist."""
+
+import copy
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from forebay.service.engine import Limits, Policy
+from tests.any_request import FORM, Known, form_of
+from tests.engines import TENANT
+from tests.http_client import Answer, Client, engine_on_fakes
+from tests.openapi import Document, Operation
+
+COMBINATIONS_MOST: Final = 200
+POLICY: Final = Policy(
+    anonymous_tenant=TENANT,
+    allowed_buckets=frozenset({"*:open-bucket"}),
+    limits=Limits(requests_per_minute=10**9),
+)
+PORTS: Final = ("records", "objects", "queues", "bus", "index")
+
+
+class ExploredSystem:
+    """A system that was sent the examples of all operations, and that goes back to this whenever it is told to."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self.client = Client(engine_on_fakes(POLICY))
+        self.known = Known()
+        for _ in range(2):  # what needs what another operation makes succeeds the second time
+            for operation in self._document.operations:
+                if operation.method != "DELETE":
+                    self._try(operation)
+            self.client.work()
+        self._kept = copy.deepcopy(self._state())
+
+    def _state(self) -> list[dict[str, Any]]:
+        engine = self.client.engine
+        return [vars(getattr(engine, port)) for port in PORTS] + [vars(engine.now)]
+
+    def reset(self) -> None:
+        """Be as at the beginning."""
+        for state, kept in zip(self._state(), copy.deepcopy(self._kept), strict=True):
+            state.clear()
+            state.update(kept)
+
+    def _try(self, operation: Operation) -> None:
+        """Send the operation's examples with all that is known for its parameters, and remember what was found."""
+        combinations = itertools.product(*(self.known.called(name) for name in operation.needed))
+        for combination in itertools.islice(combinations, COMBINATIONS_MOST):
+            values = dict(zip(operation.needed, combination, strict=True))
+            for body in self._document.examples_of(operation) or [None]:
+                self.known.learn(body)
+                sent = form_of(body) if FORM in operation.bodies else body
+                answer = self.client.send(operation.method, operation.url(values), sent)
+                if answer.status < 300:
+                    self._remember(operation, values, answer)
+
+    def _remember(self, operation: Operation, values: Mapping[str, str], answer: Answer) -> None:
+        if answer.headers["content-type"].endswith("json") and "openapi" not in operation.path:
+            self.known.learn(answer.json)
+        for other in self._document.operations:
+            if other.path.startswith(operation.path):
+                self.known.find(str(other), {name: value for name, value in values.items() if name in other.needed})
+
+    def views(self, dialect: str, answer: Answer) -> Iterator[tuple[Operation, str]]:
+        """What shows the things there are, and those that the answer tells of: of the dialect, and natively."""
+        told = Known()
+        told.learn(answer.json if answer.text else None)
+        for operation in self._document.operations:
+            if operation.method == "GET" and operation.needs_key and operation.dialect in {dialect, "native"}:
+                for values in self.known.found.get(str(operation), [])[:2]:
+                    yield operation, operation.url(values)
+                if all(told.called(name) for name in operation.needed):
+                    yield operation, operation.url({name: told.called(name)[0] for name in operation.needed})
