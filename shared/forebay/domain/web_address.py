@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-URL_LENGTH_MOST: Final = 2_048
+URL_LENGTH_MOST: Final = 8_192  # presigned URLs are long
 _NAME_LENGTH_MOST: Final = 255
 _PORTS: Final = {"http": 80, "https": 443}
 _PLAIN: Final = re.compile(r"[!-\[\]-~]+")  # printable ASCII without space and backslash

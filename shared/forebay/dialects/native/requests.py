@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from forebay.dialects.native import words
+from forebay.domain.web_address import URL_LENGTH_MOST
 
 _INT64: Final = 2**63
 
@@ -115,7 +116,7 @@ class UrlSourceBody(RequestBody):
     port 80, 443 or one from 1024 on. At most 5 redirects are followed; a server that does not answer is asked again."""
 
     type: Literal["url"]
-    url: Annotated[str, Field(max_length=2_048, examples=["https://example.org/reports/2026.pdf"])]
+    url: Annotated[str, Field(max_length=URL_LENGTH_MOST, examples=["https://example.org/reports/2026.pdf"])]
 
 
 class UploadSourceBody(RequestBody):
