@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 import pytest
 
 from forebay.domain import keys
-from forebay.domain.commands import EmbedChunks, PurgeDocument
+from forebay.domain.commands import EmbedChunks, FetchDocument, PurgeDocument
 from forebay.domain.errors import Superseded
 from forebay.domain.events import Event
 from forebay.domain.records import Has, Is, Refused, Update
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.transitions import DocumentState
-from forebay.service import embed, finish, publish, purge, settle
+from forebay.service import embed, fetch, finish, publish, purge, settle
 from forebay.service.engine import Engine
 from forebay.service.finish import finish as finish_job
 from forebay.service.sweep import Swept
@@ -145,6 +145,23 @@ def _no_cancel_mark(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(settle, "_shard_end", lambda *given: replace(real(*given), when=()))
 
 
+def _no_second_look(patch: pytest.MonkeyPatch) -> None:
+    """Who has fetched does not look whether the URL was purged meanwhile."""
+    real, known = fetch._url, dict[tuple[int, str], str]()
+
+    def look_once(engine: Engine, command: FetchDocument) -> str:
+        place = (id(engine.objects), command.source)
+        if place not in known:
+            known[place] = real(engine, command)
+        return known[place]
+
+    patch.setattr(fetch, "_url", look_once)
+
+
+def _url_not_first(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(keys, "is_fetched", lambda key: False)
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """A safeguard taken out, and the runs of which one must notice."""
@@ -162,6 +179,8 @@ MUTANTS = (
     Mutant("no grace", _no_grace, lambda: _switches("embed x delete and purge")),
     Mutant("no sweep", _no_sweep, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
     Mutant("no cancel mark", _no_cancel_mark, lambda: _switches("embed x cancel")),
+    Mutant("no second look at the url", _no_second_look, lambda: _switches("late fetch x purge")),
+    Mutant("url not purged first", _url_not_first, lambda: _switches("late fetch x purge")),
     Mutant("event id anew", _random_event_id, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
 )
 

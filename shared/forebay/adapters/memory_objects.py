@@ -83,9 +83,10 @@ class MemoryObjects:
 
     def delete_prefix(self, prefix: str) -> None:
         """See ObjectStore."""
-        with self._call("objects.delete_prefix"):
-            for key in [key for key in self.buckets["data"] if key.startswith(prefix)]:
-                del self.buckets["data"][key]
+        listed = [key for key in self.buckets["data"] if key.startswith(prefix)]
+        with self._call("objects.delete_prefix"):  # others may put objects between the list and the deletion
+            for key in listed:
+                self.buckets["data"].pop(key, None)
 
     def put_upload(self, key: str, content: bytes) -> ObjectRef:
         """See ObjectStore."""
