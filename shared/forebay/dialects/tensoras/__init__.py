@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler import Response
 
 from forebay.dialects.dialect import JSON, Failure
 from forebay.dialects.tensoras import words
-from forebay.dialects.tensoras.bodies import ErrorBody
+from forebay.dialects.tensoras.bodies import TensorasError
 from forebay.dialects.tensoras.data_sources import ENDPOINTS as DATA_SOURCES
 from forebay.dialects.tensoras.files import ENDPOINTS as FILES
 from forebay.dialects.tensoras.ingestion_jobs import ENDPOINTS as INGESTION_JOBS
@@ -28,7 +28,7 @@ class TensorasDialect:
     name = words.NAME
     ignores_unknown = True
     endpoints = (*KNOWLEDGE_BASES, *DATA_SOURCES, *INGESTION_JOBS, *FILES)
-    error_body = ErrorBody
+    error_body = TensorasError
     error_media_type = JSON
     tags = MappingProxyType({TAG: "Tensoras' API: knowledge bases, data sources, ingestion jobs, files."})
 

@@ -37,7 +37,7 @@ class ErrorDetails(Body):
     code: str
 
 
-class ErrorBody(Body):
+class TensorasError(Body):
     """A failure."""
 
     error: ErrorDetails
@@ -256,15 +256,15 @@ class IngestionJobs(Body):
 
 # -- files -------------------------------------------------------------------------------------------------------------
 
-_FILE: Final = WithJsonSchema({"type": "string", "contentMediaType": "application/octet-stream"})
+_BYTES: Final = WithJsonSchema({"type": "string", "contentMediaType": "application/octet-stream"})
 
 
 class FileForm(Body):
     """A file for data sources of the type `file_upload`."""
 
-    model_config = _example({"file": "the bytes of guide.pdf", "purpose": "knowledge-base"})
+    model_config = _example({"file": ["guide.pdf"], "purpose": "knowledge-base"})
 
-    file: Annotated[list[str], Field(min_length=1, max_length=1), _FILE]
+    file: Annotated[list[Annotated[str, _BYTES]], Field(min_length=1, max_length=1, description="Exactly one.")]
     purpose: Annotated[str, Field(max_length=100)] = "knowledge-base"
 
 
