@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from pydantic import JsonValue
 
@@ -20,6 +21,9 @@ from forebay.service.engine import Engine
 from forebay.service.references import find_document
 from forebay.service.sources import row_metadata
 from forebay.service.walk import walk
+
+_DOCUMENT_BYTES: Final = 200  # of an answer, at least
+_READS_MOST: Final = 500  # for one answer: large metadata is read document by document
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,45 @@ def document_views(
 def with_metadata(engine: Engine, views: Sequence[DocumentView]) -> list[DocumentView]:
     """The same views with their metadata: from their own records, or one read each where it is large."""
     return [replace(view, metadata=_metadata(engine, view.document)) for view in views]
+
+
+def visible_views(
+    engine: Engine, tenant: TenantId, collection: Collection, ids: Sequence[str] | None = None
+) -> list[DocumentView]:
+    """The documents that readers see, by their ids, with metadata: all of the collection, or those with these ids.
+
+    Raises CallerError content_too_large when they are too many for one answer.
+    """
+    documents = [document for document in _documents(engine, tenant, collection, ids) if document.visible is not None]
+    if sum(1 for each in documents if each.visible is not None and not each.visible.metadata) > _READS_MOST:
+        raise _too_many(collection)
+    documents.sort(key=lambda document: document.id)
+    return with_metadata(engine, [DocumentView(document, document.state.value) for document in documents])
+
+
+def _documents(
+    engine: Engine, tenant: TenantId, collection: Collection, ids: Sequence[str] | None
+) -> Iterator[Document]:
+    if ids is not None:
+        wanted = [keys.document_key(tenant, collection, DocumentId(id_)) for id_ in ids]
+        found = engine.records.get_many([keys.document(tenant, collection, key) for key in wanted])
+        yield from (document_of(record) for record in found.values())
+        return
+    window, left = Window(engine.policy.limits.list_most), engine.policy.limits.answer_bytes
+    while True:
+        views, cursor = document_views(engine, tenant, collection, DocumentFilter(), window)
+        yield from (view.document for view in views)
+        left -= _DOCUMENT_BYTES * len(views)
+        if left < 0:
+            raise _too_many(collection)
+        if cursor is None:
+            return
+        window = replace(window, cursor=cursor)
+
+
+def _too_many(collection: Collection) -> CallerError:
+    there = f"GET /forebay/v1/collections/{collection}/documents"
+    return CallerError("content_too_large", f"The documents are too many for one answer; page through {there}.")
 
 
 def _listed(record: Record, prefix: str) -> bool:

@@ -5,7 +5,7 @@ from forebay.domain.errors import CallerError, TransientError
 from forebay.domain.requests import Address, DocumentFilter, TextSource, Window
 from forebay.domain.stored_document import Options
 from forebay.service.engine import Limits, Policy
-from forebay.service.read import document_chunks, document_content, document_view, document_views
+from forebay.service.read import document_chunks, document_content, document_view, document_views, visible_views
 from forebay.service.remove import remove_document
 from tests.builders import COLLECTION, TENANT, a_document_key, a_document_request, a_submit_job
 from tests.unit.service.scene import Scene, a_scene, words
@@ -49,6 +49,44 @@ def test_a_removed_document_is_not_found(scene: Scene) -> None:
     with pytest.raises(CallerError):
         document_view(scene.engine, GUIDE)
     assert document_views(scene.engine, TENANT, COLLECTION, DocumentFilter(), Window(10)) == ([], None)
+
+
+def test_all_that_readers_see_comes_by_its_ids_with_metadata_large_or_small(scene: Scene) -> None:
+    large = {"note": "x" * 5_000}
+    ids = [f"d{number}" for number in range(30)]
+    scene.submit(a_submit_job([a_document_request(id_, metadata=large if id_ == "d7" else {"of": id_}) for id_ in ids]))
+    scene.driver.drain()
+    remove_document(scene.engine, Address(TENANT, COLLECTION, "d3"))
+    scene.submit(a_submit_job([a_document_request("later")]))
+
+    views = visible_views(scene.engine, TENANT, COLLECTION)
+
+    assert [view.document.id for view in views] == sorted(set(ids) - {"d3"})
+    assert {view.document.id: view.metadata for view in views} == {
+        id_: large if id_ == "d7" else {"of": id_} for id_ in ids if id_ != "d3"
+    }
+
+
+def test_of_named_documents_those_come_that_readers_see(scene: Scene) -> None:
+    scene.ingest("turbine manual", "a")
+    scene.ingest("turbine manual", "b")
+    scene.submit(a_submit_job([a_document_request("later")]))
+
+    views = visible_views(scene.engine, TENANT, COLLECTION, ["b", "later", "none", a_document_key("a")])
+
+    assert [view.document.id for view in views] == ["b"]
+
+
+def test_documents_that_are_too_many_for_one_answer_are_refused() -> None:
+    scene = a_scene(Policy(limits=Limits(answer_bytes=500, list_most=2)))
+    scene.submit(a_submit_job([a_document_request(id_) for id_ in "abcde"]))
+    scene.driver.drain()
+
+    with pytest.raises(CallerError) as raised:
+        visible_views(scene.engine, TENANT, COLLECTION)
+
+    assert raised.value.code == "content_too_large"
+    assert "GET /forebay/v1/collections/manuals/documents" in raised.value.message
 
 
 def test_the_content_is_the_pages_or_some_of_them(scene: Scene) -> None:
