@@ -5,6 +5,6 @@ from typing import Final
 from forebay.dialects.dialect import Dialect
 from forebay.dialects.embedding_studio import EMBEDDING_STUDIO
 from forebay.dialects.native import NATIVE
-from forebay.dialects.tensoras import TENSORAS
+from forebay.dialects.privategpt import PRIVATEGPT
 
-DIALECTS: Final[tuple[Dialect, ...]] = (NATIVE, EMBEDDING_STUDIO, TENSORAS)
+DIALECTS: Final[tuple[Dialect, ...]] = (NATIVE, PRIVATEGPT, EMBEDDING_STUDIO)

@@ -217,8 +217,8 @@ def _file(engine: Engine, request: SubmitJob, path: str) -> ObjectRef:
         found = engine.objects.head(engine.objects.uploads_bucket, key)
         if found is not None:
             return checked_size(engine, found)
-    looked = " nor ".join(keys.file_objects(request.tenant, path))
-    raise DocumentError("source_missing", f"the uploads bucket has no {looked}")
+    looked = " nor at ".join(keys.file_objects(request.tenant, path))
+    raise DocumentError("source_missing", f"there is no file at {looked} in the uploads bucket")
 
 
 def _upload(engine: Engine, request: SubmitJob, source: UploadSource) -> Located:

@@ -1,7 +1,6 @@
 """Every dialect answers to the letter: the cases in the folders beside this file (format: README.md)."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pytest
 
@@ -9,14 +8,15 @@ from forebay.adapters.memory_fetcher import Answer, MemoryFetcher
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain.document import TenantId
 from forebay.service.authenticate import create_key
-from forebay.service.engine import Limits, Policy
+from forebay.service.engine import Policy
 from tests.conformance.dialects.cases import Case, every_case, filled, take
-from tests.http_client import USUAL, Client, engine_on_fakes
+from tests.http_client import Client, engine_on_fakes
 
 
 @pytest.mark.parametrize("case", list(every_case()))
 def test_case(case: Case) -> None:
-    client = Client(engine_on_fakes(policy_of(case)))
+    policy = Policy() if case.get("anonymous") is False else None
+    client = Client(engine_on_fakes(policy))
     kept = {name: create_key(client.engine, TenantId(name), scopes) for name, scopes in case.get("keys", {}).items()}
     kept["tenant"] = "acme"
 
@@ -34,13 +34,6 @@ def test_case(case: Case) -> None:
             put_object(client, filled(step["object"], kept))
         else:
             take(client.send, step, kept, f"step {number}: {step['send']}")
-
-
-def policy_of(case: Case) -> Policy | None:
-    """The policy that the case asks for, None for the usual one."""
-    if "requests_per_minute" in case:
-        return replace(USUAL, limits=Limits(requests_per_minute=case["requests_per_minute"]))
-    return Policy() if case.get("anonymous") is False else None
 
 
 def put_object(client: Client, told: Mapping[str, str]) -> None:
