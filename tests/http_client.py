@@ -26,9 +26,12 @@ class Context(LambdaContext):
         return 25_000
 
 
+USUAL = Policy(anonymous_tenant=TENANT, allowed_buckets=frozenset({"*:open-bucket"}))
+
+
 def engine_on_fakes(policy: Policy | None = None) -> Engine:
     """An engine in memory; requests without credentials act as the tenant `acme` unless `policy` differs."""
-    return memory_engine(policy=policy or Policy(anonymous_tenant=TENANT, allowed_buckets=frozenset({"*:open-bucket"})))
+    return memory_engine(policy=policy or USUAL)
 
 
 BOUNDARY = "----a boundary 7MA4".replace(" ", "-")

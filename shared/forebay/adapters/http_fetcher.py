@@ -37,7 +37,7 @@ class HttpFetcher:
                 location = response.getheader("Location")
                 if response.status not in _REDIRECTS or location is None:
                     return _taken(response, place.host, to, most_bytes)
-            url = urljoin(url, quote(location.strip().encode("latin-1"), safe=_KEPT_IN_URLS))
+            url = _redirected(url, location)
         raise DocumentError("url_redirects", f"there are more than {_REDIRECTS_MOST} redirects")
 
     def _guarded(self, url: str) -> WebAddress:
@@ -45,6 +45,13 @@ class HttpFetcher:
         if reason is not None:
             raise DocumentError("url_forbidden", reason)
         return web_address(url)
+
+
+def _redirected(url: str, location: str) -> str:
+    try:
+        return urljoin(url, quote(location.strip().encode("latin-1"), safe=_KEPT_IN_URLS))
+    except ValueError as error:
+        raise DocumentError("url_forbidden", "a redirect's URL cannot be read") from error
 
 
 def _taken(response: HTTPResponse, host: str, to: Path, most_bytes: int) -> Fetched:

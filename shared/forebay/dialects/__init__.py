@@ -6,5 +6,6 @@ from forebay.dialects.dialect import Dialect
 from forebay.dialects.embedding_studio import EMBEDDING_STUDIO
 from forebay.dialects.native import NATIVE
 from forebay.dialects.privategpt import PRIVATEGPT
+from forebay.dialects.tensoras import TENSORAS
 
-DIALECTS: Final[tuple[Dialect, ...]] = (NATIVE, PRIVATEGPT, EMBEDDING_STUDIO)
+DIALECTS: Final[tuple[Dialect, ...]] = (NATIVE, PRIVATEGPT, EMBEDDING_STUDIO, TENSORAS)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from forebay.domain import keys
 from forebay.domain.document import Collection, DocumentId, DocumentKey, JobId, ObjectRef, RunId, TenantId
@@ -16,6 +17,16 @@ class Options:
     chunk_tokens: int = 200
     overlap_tokens: int = 30
     reprocess: bool = False  # also when nothing changed
+
+
+CHUNK_TOKENS: Final = (32, 256)  # the bounds of a chunk's size
+
+
+def nearest_options(chunk_tokens: int, overlap_tokens: int) -> Options:
+    """Options as near to these as the model allows, the overlap in proportion and at most half of the size."""
+    least, most = CHUNK_TOKENS
+    size = min(max(chunk_tokens, least), most)
+    return Options(size, min(overlap_tokens * size // max(1, chunk_tokens), size // 2))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,19 +33,23 @@ class CollectionView:
     updated_at: str
     properties: Mapping[str, JsonValue]  # of the dialects, each under its own name
 
+    @property
+    def default_options(self) -> Options:
+        """How its documents are ingested where nobody says otherwise."""
+        return _whole(self.options)
+
 
 def collection_view(engine: Engine, tenant: TenantId, name: Collection) -> CollectionView:
     """One collection. Raises CallerError not_found."""
-    view = known_collection(engine, tenant, name)
-    if view is None:
-        raise _not_found(name)
-    return view
-
-
-def known_collection(engine: Engine, tenant: TenantId, name: Collection) -> CollectionView | None:
-    """One collection, None where it is not there."""
     record = engine.records.get(keys.collection(tenant, name))
-    return _views(engine, tenant, [record])[0] if record is not None else None
+    if record is None:
+        raise _not_found(name)
+    return _views(engine, tenant, [record])[0]
+
+
+def is_collection(engine: Engine, tenant: TenantId, name: Collection) -> bool:
+    """Is there a collection of this name?"""
+    return engine.records.get(keys.collection(tenant, name)) is not None
 
 
 def collection_views(engine: Engine, tenant: TenantId, window: Window) -> tuple[list[CollectionView], str | None]:
@@ -63,7 +67,11 @@ def collection_options(engine: Engine, tenant: TenantId, name: Collection) -> Ma
 
 def default_options(engine: Engine, tenant: TenantId, name: Collection) -> Options:
     """How documents of the collection are ingested where nobody says otherwise."""
-    stored = collection_options(engine, tenant, name)
+    return _whole(collection_options(engine, tenant, name))
+
+
+def _whole(stored: Mapping[str, JsonValue]) -> Options:
+    """A collection's options, with the usual ones for those that it leaves out."""
     usual = Options()
     chunk = stored.get("chunk_tokens", usual.chunk_tokens)
     overlap = stored.get("overlap_tokens", usual.overlap_tokens)

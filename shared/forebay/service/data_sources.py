@@ -1,14 +1,12 @@
 """Data sources: places that a collection's documents are taken from. Adding one, or syncing it, starts a job for what
 is new there."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from forebay.domain import keys
 from forebay.domain.data_source import DataSource, NamedUploads, ObjectsBelow, data_source_of, data_source_record
-from forebay.domain.document import Collection, DocumentId, ObjectRef, TenantId
+from forebay.domain.document import Collection, DocumentId, ObjectRef, TenantId, is_name, stand_in
 from forebay.domain.errors import CATALOGUE, CallerError, Problem
 from forebay.domain.records import Absent, Cursor, Delete, Has, Put, Query, Refused
 from forebay.domain.requests import DocumentRequest, ObjectSource, SubmitJob, UploadSource
@@ -19,8 +17,6 @@ from forebay.service.collections import default_options
 from forebay.service.engine import Engine
 from forebay.service.sources import check_allowed
 from forebay.service.submit import Submitted, submit
-
-_ID_LENGTH_MOST: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +82,7 @@ def _held(engine: Engine, source: DataSource) -> list[_Held]:
 
 def _object_id(ref: ObjectRef) -> DocumentId:
     uri = f"s3://{ref.bucket}/{ref.key}"
-    fits = len(uri) <= _ID_LENGTH_MOST and uri.isprintable()
-    return DocumentId(uri if fits else f"s3:{hashlib.sha256(uri.encode()).hexdigest()}")
+    return DocumentId(uri) if is_name(uri) else stand_in(uri)
 
 
 def _known(engine: Engine, source: DataSource, held: Sequence[_Held]) -> dict[DocumentId, Document]:

@@ -1,6 +1,7 @@
 """Every dialect answers to the letter: the cases in the folders beside this file (format: README.md)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -8,15 +9,14 @@ from forebay.adapters.memory_fetcher import Answer, MemoryFetcher
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain.document import TenantId
 from forebay.service.authenticate import create_key
-from forebay.service.engine import Policy
+from forebay.service.engine import Limits, Policy
 from tests.conformance.dialects.cases import Case, every_case, filled, take
-from tests.http_client import Client, engine_on_fakes
+from tests.http_client import USUAL, Client, engine_on_fakes
 
 
 @pytest.mark.parametrize("case", list(every_case()))
 def test_case(case: Case) -> None:
-    policy = Policy() if case.get("anonymous") is False else None
-    client = Client(engine_on_fakes(policy))
+    client = Client(engine_on_fakes(policy_of(case)))
     kept = {name: create_key(client.engine, TenantId(name), scopes) for name, scopes in case.get("keys", {}).items()}
     kept["tenant"] = "acme"
 
@@ -34,6 +34,13 @@ def test_case(case: Case) -> None:
             put_object(client, filled(step["object"], kept))
         else:
             take(client.send, step, kept, f"step {number}: {step['send']}")
+
+
+def policy_of(case: Case) -> Policy | None:
+    """The policy that the case asks for, None for the usual one."""
+    if "requests_per_minute" in case:
+        return replace(USUAL, limits=Limits(requests_per_minute=case["requests_per_minute"]))
+    return Policy() if case.get("anonymous") is False else None
 
 
 def put_object(client: Client, told: Mapping[str, str]) -> None:

@@ -71,7 +71,7 @@ class FetcherSuite:
 
         assert self.code(subject, url, tmp_path / "file") == "url_redirects"
 
-    @pytest.mark.parametrize("to", ["ftp://example.org/", "http://user@example.org/", "http://0x7f000001/"])
+    @pytest.mark.parametrize("to", ["ftp://example.org/", "http://user@example.org/", "http://0x7f000001/", "http://["])
     def test_a_redirect_to_a_forbidden_url_is_not_followed(self, subject: Subject, to: str, tmp_path: Path) -> None:
         url = subject.web("/a", Answer(status=302, location=to))
 

@@ -87,6 +87,8 @@ def test_the_url_stands_in_no_record_and_no_log(scene: Scene, caplog: pytest.Log
     caplog.set_level(logging.DEBUG)
     submit_url(scene)
     submit_url(scene, "https://example.org/gone?token=s3cret")
+    forbidden = a_document_request("bad", UrlSource("http://10.0.0.1/?token=s3cret"))
+    scene.submit(a_submit_job([forbidden, a_document_request("other", UrlSource(URL))]))
     scene.driver.drain()
 
     said = [vars(record) for record in caplog.records]
