@@ -69,8 +69,9 @@ class Document:
 
     def examples(self, schema: Schema) -> list[Any]:
         """Values that the document gives for it."""
-        found: list[Any] = self.resolved(schema).get("examples", [])
-        return found
+        schema = self.resolved(schema)
+        parts = [part for some in ("anyOf", "oneOf") for part in schema.get(some, ())]
+        return [*schema.get("examples", ()), *(example for part in parts for example in self.examples(part))]
 
     def examples_of(self, operation: Operation) -> list[Any]:
         """Bodies that the document gives for the operation."""

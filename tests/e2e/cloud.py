@@ -16,6 +16,9 @@ from typing import Any, Final, TypeVar
 import boto3
 import requests
 
+from forebay.adapters.dynamodb_records import DynamoDBRecords
+from forebay.bootstrap.core import engine_of
+from forebay.service.engine import Engine, Policy
 from local.processes import descendants, environment_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -124,6 +127,15 @@ class Cloud:
         assert answer.status_code == 200, answer.text
         found: list[dict[str, Any]] = answer.json()["data"]
         return found
+
+    def engine(self) -> Engine:
+        """An operator's engine: the records only."""
+        records = DynamoDBRecords(lambda: self.endpoint.client("dynamodb"), self.resources["Table"], time.sleep)
+        return engine_of({"records": records}, Policy())
+
+    def put_upload(self, key: str, content: bytes) -> None:
+        """Put an object into the uploads bucket, as a user who may."""
+        self.endpoint.client("s3").put_object(Bucket=self.resources["UploadsBucket"], Key=key, Body=content)
 
     def workers(self, function: str) -> list[int]:
         """Process ids of a function's workers, by its logical id."""

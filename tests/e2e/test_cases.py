@@ -13,11 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from forebay.adapters.dynamodb_records import DynamoDBRecords
-from forebay.bootstrap.core import engine_of
 from forebay.domain.document import TenantId
 from forebay.service.authenticate import create_key
-from forebay.service.engine import Engine, Policy
 from tests.conformance.dialects.cases import Case, every_case, filled, take
 from tests.e2e.cloud import TERMINAL, Cloud, eventually
 from tests.http_client import BOUNDARY, Answer, Form
@@ -42,7 +39,7 @@ class Caller:
     def __init__(self, cloud: Cloud, tenant: str) -> None:
         self.cloud = cloud
         self.tenant = tenant
-        self.engine = _engine(cloud)
+        self.engine = cloud.engine()
         self.key = create_key(self.engine, tenant, ["admin"])
 
     def send(self, method: str, url: str, body: Any, headers: Mapping[str, str]) -> Answer:
@@ -69,11 +66,6 @@ class Caller:
         eventually(ended, 60)
 
 
-def _engine(cloud: Cloud) -> Engine:
-    records = DynamoDBRecords(lambda: cloud.endpoint.client("dynamodb"), cloud.resources["Table"], time.sleep)
-    return engine_of({"records": records}, Policy())
-
-
 @pytest.mark.parametrize("case", CASES)
 def test_case(case: Case, cloud: Cloud, request: pytest.FixtureRequest) -> None:
     caller = Caller(cloud, f"case-{abs(hash(request.node.nodeid)) % 10**9}-{os.getpid()}")
@@ -90,7 +82,6 @@ def test_case(case: Case, cloud: Cloud, request: pytest.FixtureRequest) -> None:
             time.sleep(step["seconds"])
         elif "object" in step:
             told = filled(step["object"], kept)
-            bucket = cloud.resources["UploadsBucket"]
-            cloud.endpoint.client("s3").put_object(Bucket=bucket, Key=told["key"], Body=told["content"].encode())
+            cloud.put_upload(told["key"], told["content"].encode())
         else:
             take(caller.send, step, kept, f"step {number}: {step['send']}")

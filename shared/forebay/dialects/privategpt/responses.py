@@ -39,7 +39,7 @@ class Task(BaseModel):
     task_id: str
 
 
-class TaskStatusResponse(BaseModel):
+class TaskStatus(BaseModel):
     """How a task ended: a document that was ingested, nothing for one that was deleted, a text for a failure."""
 
     task_id: str
@@ -47,7 +47,7 @@ class TaskStatusResponse(BaseModel):
     task_result: IngestResponse | str | None
 
 
-class PendingTaskResponse(TaskStatusResponse):
+class PendingTaskStatus(TaskStatus):
     """How far a task is."""
 
     progress: float = Field(description="0 to 1.")

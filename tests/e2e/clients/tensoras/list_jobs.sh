@@ -1,0 +1,2 @@
+curl https://api.tensoras.ai/v1/knowledge-bases/kb_abc123/ingestion-jobs \
+  -H "Authorization: Bearer tns_your_key_here"
