@@ -100,6 +100,11 @@ class Endpoint:
         return re.compile(_PARAMETER.sub("[^/]+", re.escape(self.path).replace("\\<", "<").replace("\\>", ">")))
 
     @functools.cached_property
+    def root(self) -> str:
+        """What its path begins with, up to the first parameter."""
+        return self.path.partition("<")[0].rstrip("/")
+
+    @functools.cached_property
     def takes_body(self) -> bool:
         """Is there a body to be read? Decided by its parameters, for a DELETE may have one."""
         return bool(_parameters(self.answer, Body))

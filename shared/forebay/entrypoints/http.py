@@ -147,14 +147,20 @@ class _Site:
             log.error("request failed", exc_info=error, extra={"request_id": request.request_id})
         elif failure.kind.status >= _SERVER_ERROR:
             log.warning("request not served", exc_info=error, extra={"request_id": request.request_id})
-        owners = (dialect for endpoint, dialect in self._owned if endpoint.pattern.fullmatch(request.path))
-        response = next(owners, self._default).render_error(failure)
+        response = self._owner(request.path).render_error(failure)
         return {
             "statusCode": response.status_code,
             "headers": {"Content-Type": response.content_type, **response.headers},
             "body": response.body,
             "isBase64Encoded": False,
         }
+
+    def _owner(self, path: str) -> Dialect:
+        """Whose path it is; one that nobody knows is whose paths begin like it, as far as possible."""
+        owners = (dialect for endpoint, dialect in self._owned if endpoint.pattern.fullmatch(path))
+        likely = [owned for owned in self._owned if f"{path}/".startswith(f"{owned[0].root}/")]
+        longest = max(likely, key=lambda owned: len(owned[0].root), default=(None, self._default))
+        return next(owners, longest[1])
 
 
 def _timed(engine: Engine, context: LambdaContext) -> Engine:

@@ -92,6 +92,17 @@ def test_every_answer_carries_the_request_id() -> None:
     assert [answer.headers["x-request-id"] for answer in answers] == ["req-1"] * 3
 
 
+@pytest.mark.parametrize(
+    ("path", "member"),
+    [(f"{JOBS}/a/b/c", "detail"), ("/v1/knowledge-bases/a/b", "error"), ("/v1", "detail"), ("//", "detail")],
+)
+def test_a_path_that_nobody_knows_is_refused_in_the_words_of_those_that_begin_likewise(path: str, member: str) -> None:
+    answer = Client().send("GET", path)
+
+    assert answer.status == 404
+    assert member in answer.json
+
+
 def test_head_is_answered_like_get_without_a_body() -> None:
     answer = Client().send("HEAD", JOBS)
 

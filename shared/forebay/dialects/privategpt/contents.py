@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 
 from forebay.dialects.dialect import Call, Endpoint, Scope, call_of
 from forebay.dialects.privategpt.render import document, fitting
-from forebay.dialects.privategpt.requests import ContentBody, ContentFilter, ContextFilter
+from forebay.dialects.privategpt.requests import ContentFilter, ContentRetrievalBody, ContextFilter
 from forebay.dialects.privategpt.responses import (
     ChunkedContentDocumentResponse,
     ChunkedContentResponse,
@@ -36,7 +36,7 @@ CHUNK_WORDS: Final = 200  # where max_tokens does not say otherwise
 _CHUNK_BYTES: Final = 500  # of a chunk in an answer, beside its text and metadata
 
 
-def content_retrieval(request: Request, body: Annotated[ContentBody, Body()]) -> ContentResponse:
+def content_retrieval(request: Request, body: Annotated[ContentRetrievalBody, Body()]) -> ContentResponse:
     """Read documents whole, or some of their nodes."""
     call, data = call_of(request), []
     for view, nodes in _contents(call, body):
@@ -45,7 +45,9 @@ def content_retrieval(request: Request, body: Annotated[ContentBody, Body()]) ->
     return fitting(call.engine, ContentResponse(data=data))
 
 
-def chunked_content_retrieval(request: Request, body: Annotated[ContentBody, Body()]) -> ChunkedContentResponse:
+def chunked_content_retrieval(
+    request: Request, body: Annotated[ContentRetrievalBody, Body()]
+) -> ChunkedContentResponse:
     """Read documents in chunks, or some of their nodes.
 
     Each chunk is an element of `data`, and has at most `max_tokens` words and signs.
@@ -63,7 +65,7 @@ def chunked_content_retrieval(request: Request, body: Annotated[ContentBody, Bod
     return fitting(call.engine, ChunkedContentResponse(data=data))
 
 
-def _contents(call: Call, body: ContentBody) -> Iterator[tuple[DocumentView, list[Node]]]:
+def _contents(call: Call, body: ContentRetrievalBody) -> Iterator[tuple[DocumentView, list[Node]]]:
     """Each wanted document with its wanted nodes; those without any are left out. Raises CallerError."""
     left = most = call.engine.policy.limits.answer_bytes
     for view in _wanted(call, body.context_filter):

@@ -216,7 +216,7 @@ class ContentFilter(ArtifactsBody):
     include_ancestors: bool = Field(default=False, description="Of `node_ids`.")
 
 
-class ContentBody(ArtifactsBody):
+class ContentRetrievalBody(ArtifactsBody):
     """Which content, and how."""
 
     model_config = ConfigDict(

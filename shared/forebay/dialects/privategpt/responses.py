@@ -39,7 +39,7 @@ class Task(BaseModel):
     task_id: str
 
 
-class TaskStatus(BaseModel):
+class TaskStatusResponse(BaseModel):
     """How a task ended: a document that was ingested, nothing for one that was deleted, a text for a failure."""
 
     task_id: str
@@ -47,7 +47,7 @@ class TaskStatus(BaseModel):
     task_result: IngestResponse | str | None
 
 
-class PendingTaskStatus(TaskStatus):
+class PendingTaskResponse(TaskStatusResponse):
     """How far a task is."""
 
     progress: float = Field(description="0 to 1.")

@@ -19,9 +19,9 @@ from forebay.dialects.privategpt.requests import (
 from forebay.dialects.privategpt.responses import (
     IngestResponse,
     InvalidFileResponse,
-    PendingTaskStatus,
+    PendingTaskResponse,
     Task,
-    TaskStatus,
+    TaskStatusResponse,
 )
 from forebay.dialects.privategpt.words import (
     BASE,
@@ -88,7 +88,7 @@ def ingest_content_async(request: Request, body: Annotated[IngestAsyncBody, Body
     return Task(task_id=task_id)
 
 
-def get_ingest_async_status(request: Request, task_id: TaskInPath) -> TaskStatus | PendingTaskStatus:
+def get_ingest_async_status(request: Request, task_id: TaskInPath) -> TaskStatusResponse | PendingTaskResponse:
     """Read a task.
 
     PENDING, also while it runs; SUCCESS once the document can be read; FAILURE with the reason; REVOKED. Kept for 30
@@ -101,14 +101,14 @@ def get_ingest_async_status(request: Request, task_id: TaskInPath) -> TaskStatus
     came = outcome(call.engine, job)
     if came.word == "PENDING":
         progress = view_of(call.engine, job).progress
-        return PendingTaskStatus(task_id=name, task_status=came.word, task_result=None, progress=progress)
+        return PendingTaskResponse(task_id=name, task_status=came.word, task_result=None, progress=progress)
     failed = came.word == "FAILURE"
-    return TaskStatus(
+    return TaskStatusResponse(
         task_id=name, task_status=came.word, task_result=said(came.code, came.message) if failed else came.data
     )
 
 
-def get_delete_async_status(request: Request, task_id: TaskInPath) -> TaskStatus | PendingTaskStatus:
+def get_delete_async_status(request: Request, task_id: TaskInPath) -> TaskStatusResponse | PendingTaskResponse:
     """Read a task that deletes.
 
     Either of these two paths reads any task.
