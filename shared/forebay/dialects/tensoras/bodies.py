@@ -50,7 +50,7 @@ class ListQuery(Body):
     after: Annotated[str, Field(max_length=200, description="The id of the last entry of the page before.")] = ""
 
 
-class JobsQuery(ListQuery):
+class IngestionJobsQuery(ListQuery):
     """Which jobs are wanted."""
 
     status: Status | None = None

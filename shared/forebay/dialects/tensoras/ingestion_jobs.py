@@ -15,7 +15,7 @@ from forebay.dialects.tensoras.bodies import (
     IngestionJob,
     IngestionJobDetails,
     IngestionJobs,
-    JobsQuery,
+    IngestionJobsQuery,
 )
 from forebay.dialects.tensoras.knowledge_bases import TAG, KbId, knowledge_base
 from forebay.dialects.tensoras.words import (
@@ -40,7 +40,7 @@ JOBS: Final = f"{KNOWLEDGE_BASE}/ingestion-jobs"
 _DETAIL_BYTES: Final = 200  # of a document in an answer, beside its name and its error
 
 
-def list_ingestion_jobs(request: Request, kb_id: KbId, query: Annotated[JobsQuery, Query()]) -> IngestionJobs:
+def list_ingestion_jobs(request: Request, kb_id: KbId, query: Annotated[IngestionJobsQuery, Query()]) -> IngestionJobs:
     """List the ingestion jobs of a knowledge base, oldest first."""
     call = call_of(request)
     collection = knowledge_base(call, kb_id)
