@@ -6,8 +6,6 @@ Source: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-de
 import base64
 import binascii
 import json
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -15,12 +13,10 @@ from urllib.parse import quote, unquote
 
 from forebay.dialects.dialect import JSON, Endpoint, UploadedFile
 from forebay.domain.errors import CallerError, Problem
+from forebay.domain.json_text import Unfit, read_json
 from forebay.entrypoints.http_forms import FORM, parse_form
 
 BODY_BYTES_MOST: Final = 5_500_000  # a function takes 6 MB in all
-DEPTH_MOST: Final = 64
-_DIGITS_MOST: Final = 40
-_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,66 +141,16 @@ def _password(encoded: str) -> str:
 
 
 def parse_json(body: str) -> object:
-    """The body as JSON whose every value all parts of the system can hold.
-
-    Raises CallerError: malformed_json; invalid_request for what is JSON to some parsers, or too much for others:
-    NaN and infinities, huge numbers, deep nesting, lone surrogates.
-    """
+    """The body as JSON. Raises CallerError malformed_json; invalid_request for what cannot be held."""
     try:
-        parsed: object = json.loads(body, parse_constant=_constant, parse_int=_int, parse_float=_float)
+        parsed = read_json(body)
     except json.JSONDecodeError as error:
         at = f"line {error.lineno}, column {error.colno}"
         problem = Problem(("body", error.pos), "JSON decode error", "json_invalid", {"error": error.msg}, {})
         raise CallerError(
             "malformed_json", f"The body is not JSON: {error.msg} at {at}.", problems=(problem,)
         ) from error
-    except RecursionError as error:
-        raise _unfit("nested too deeply", "too_deep") from error
-    _check_depth(parsed)
-    if _SURROGATE.search(body):
-        _check_surrogates(parsed)
+    except Unfit as error:
+        raise CallerError("invalid_request", problems=(Problem(("body",), error.message, error.kind),)) from error
     # A tuple at the top: Powertools takes the first member of a list where the model is no list.
     return tuple(parsed) if isinstance(parsed, list) else parsed
-
-
-def _unfit(message: str, kind: str) -> CallerError:
-    return CallerError("invalid_request", problems=(Problem(("body",), message, kind),))
-
-
-def _constant(name: str) -> float:
-    raise _unfit(f"{name} is not a JSON number", "finite_number")
-
-
-def _int(digits: str) -> int:
-    if len(digits) > _DIGITS_MOST:
-        raise _unfit(f"a number has more than {_DIGITS_MOST} digits", "number_too_large")
-    return int(digits)
-
-
-def _float(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise _unfit("a number is too large", "number_too_large")
-    return value
-
-
-def _check_depth(parsed: object) -> None:
-    level = [parsed]
-    for _ in range(DEPTH_MOST + 1):
-        level = [member for value in level for member in _children(value)]
-        if not level:
-            return
-    raise _unfit(f"nested more than {DEPTH_MOST} levels deep", "too_deep")
-
-
-def _children(value: object) -> list[object]:
-    if isinstance(value, dict):
-        return [member for member in value.values() if isinstance(member, dict | list)]
-    return [member for member in value if isinstance(member, dict | list)] if isinstance(value, list) else []
-
-
-def _check_surrogates(parsed: object) -> None:
-    try:
-        json.dumps(parsed, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise _unfit("a string holds half of a surrogate pair", "string_unicode") from error
