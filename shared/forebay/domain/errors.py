@@ -34,6 +34,8 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
               "Mend the members listed in `errors`."),
     ErrorKind("malformed_json", 400, "request", False, "The body is not JSON.",
               "Send UTF-8 JSON with `Content-Type: application/json`."),
+    ErrorKind("malformed_form", 400, "request", False, "The body is no well-formed form.",
+              "Send `Content-Type: multipart/form-data` with its boundary."),
     ErrorKind("unauthenticated", 401, "request", False, "No valid API key was given.",
               "Send `Authorization: Bearer <key>`."),
     ErrorKind("forbidden", 403, "request", False, "The API key's scopes do not allow this.",

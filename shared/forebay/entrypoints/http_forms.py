@@ -11,7 +11,7 @@ from typing import Final
 import multipart
 
 from forebay.dialects.dialect import UploadedFile
-from forebay.domain.errors import CallerError, Problem
+from forebay.domain.errors import CallerError
 
 FORM: Final = "multipart/form-data"
 _PARTS_MOST: Final = 2_000
@@ -19,11 +19,11 @@ _HEADER_BYTES_MOST: Final = 8_192
 
 
 def parse_form(content: bytes, content_type: str) -> tuple[str, tuple[UploadedFile, ...]]:
-    """The form's fields as JSON, and its files. Raises CallerError invalid_request."""
+    """The form's fields as JSON, and its files. Raises CallerError malformed_form."""
     _, options = multipart.parse_options_header(content_type)
     boundary = options.get("boundary", "")
     if not boundary:
-        raise _unfit("the Content-Type names no boundary")
+        raise _unfit("a form whose Content-Type names no boundary")
     try:
         parts = multipart.MultipartParser(
             io.BytesIO(content),
@@ -35,7 +35,7 @@ def parse_form(content: bytes, content_type: str) -> tuple[str, tuple[UploadedFi
         ).parts()
         fields: dict[str, str | list[str]] = {part.name: part.value for part in parts if not part.filename}
     except (multipart.MultipartError, UnicodeError, LookupError) as error:
-        raise _unfit(f"not a well-formed form: {error}") from error
+        raise _unfit(f"no well-formed form: {error}") from error
     files = tuple(
         UploadedFile(part.name, _basename(part.filename), part.content_type, part.raw)
         for part in parts
@@ -54,4 +54,4 @@ def _basename(filename: str) -> str:
 
 
 def _unfit(message: str) -> CallerError:
-    return CallerError("invalid_request", problems=(Problem(("body",), message, "multipart_invalid"),))
+    return CallerError("malformed_form", f"The body is {message}.")

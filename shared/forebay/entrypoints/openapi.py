@@ -152,7 +152,7 @@ def _errors(endpoint: Endpoint) -> list[str]:
     if endpoint.scope is not None:
         codes += ["unauthenticated", "forbidden"]
     if endpoint.takes_body:
-        codes += ["malformed_json", "payload_too_large"]
+        codes += ["malformed_json" if endpoint.body_type == JSON else "malformed_form", "payload_too_large"]
     return [*codes, "invalid_request"]  # unknown query parameters at least
 
 
