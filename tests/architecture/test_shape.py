@@ -140,7 +140,9 @@ def test_use_cases_are_given_the_time() -> None:
     making_keys = "shared/forebay/service/authenticate.py"
     secrets_of_keys = {f"{making_keys}: secrets.{name}" for name in ("token_hex", "token_urlsafe")}
 
-    assert read - secrets_of_keys == {"shared/forebay/domain/times.py: datetime.fromisoformat"}
+    texts_of_times = {f"shared/forebay/domain/times.py: datetime.{name}" for name in ("fromisoformat", "strptime")}
+
+    assert read - secrets_of_keys == texts_of_times
 
 
 def test_the_error_tree_is_caught_only_where_events_come_in_and_at_the_outside() -> None:
