@@ -5,7 +5,8 @@ from typing import Final
 from forebay.dialects.dialect import Dialect
 from forebay.dialects.embedding_studio import EMBEDDING_STUDIO
 from forebay.dialects.native import NATIVE
+from forebay.dialects.nvidia import NVIDIA
 from forebay.dialects.privategpt import PRIVATEGPT
 from forebay.dialects.tensoras import TENSORAS
 
-DIALECTS: Final[tuple[Dialect, ...]] = (NATIVE, PRIVATEGPT, EMBEDDING_STUDIO, TENSORAS)
+DIALECTS: Final[tuple[Dialect, ...]] = (NATIVE, PRIVATEGPT, EMBEDDING_STUDIO, NVIDIA, TENSORAS)

@@ -49,13 +49,21 @@ class UploadedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Dependency:
+    """A part of the system, asked whether it answers."""
+
+    answers: bool
+    milliseconds: float  # that it took to find out
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One request, as far as its route needs more than its own parameters."""
 
     engine: Engine
     principal: Principal | None  # None at endpoints that need no key
     request_id: str
-    dependencies: Callable[[], Mapping[str, bool]]  # does each part of the system answer?
+    dependencies: Callable[[], Mapping[str, Dependency]]  # does each part of the system answer?
     document: Callable[[], str]  # the OpenAPI document, as JSON
     files: tuple[UploadedFile, ...] = ()  # of a form, in its order
 

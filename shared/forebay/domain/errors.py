@@ -86,6 +86,8 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
               "Run OCR first, then ingest the result."),
     ErrorKind("unsupported_type", 0, "extract", False, "This type of file is not supported.",
               "Convert it to PDF, DOCX, PPTX, XLSX, ODT, HTML, Markdown, text, CSV, JSON, EML, EPUB or RTF."),
+    ErrorKind("invalid_metadata", 0, "store", False, "The document's metadata does not fit its collection.",
+              "Mend the members that the job names."),
     ErrorKind("encrypted", 0, "extract", False, "The document is encrypted.", "Remove the password first."),
     ErrorKind("corrupt", 0, "extract", False, "The file is broken.", "Open and save it anew, or repair it."),
     ErrorKind("too_large", 0, "extract", False, "The document exceeds a limit.",

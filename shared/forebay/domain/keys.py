@@ -40,7 +40,7 @@ _COLLECTION: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 
 
 def _digest(*parts: str) -> bytes:
-    return hashlib.sha256("\0".join(parts).encode()).digest()
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).digest()  # a query may hold any text
 
 
 def _name(prefix: str, *parts: str) -> str:

@@ -1,9 +1,10 @@
 """Does each part of the system that a function uses answer? For `GET /health?check=dependencies`."""
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from forebay.dialects.dialect import Function
+from forebay.dialects.dialect import Dependency, Function
 from forebay.domain import keys
 from forebay.domain.document import Collection, RunId, TenantId
 from forebay.domain.errors import DocumentError, TransientError
@@ -37,9 +38,15 @@ _PARTS: Final[Mapping[Function, Mapping[str, Callable[[Engine], bool]]]] = {
 }
 
 
-def dependencies(engine: Engine, function: Function) -> Mapping[str, bool]:
+def dependencies(engine: Engine, function: Function) -> Mapping[str, Dependency]:
     """Each part by name: does it answer? An answer that refuses is an answer."""
-    return {name: _answers(ask, engine) for name, ask in _PARTS[function].items()}
+    return {name: _asked(ask, engine) for name, ask in _PARTS[function].items()}
+
+
+def _asked(ask: Callable[[Engine], bool], engine: Engine) -> Dependency:
+    began = time.monotonic()
+    answers = _answers(ask, engine)
+    return Dependency(answers, round((time.monotonic() - began) * 1_000, 2))
 
 
 def _answers(ask: Callable[[Engine], bool], engine: Engine) -> bool:

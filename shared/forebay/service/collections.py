@@ -58,6 +58,13 @@ def collection_views(engine: Engine, tenant: TenantId, window: Window) -> tuple[
     return _views(engine, tenant, records), following
 
 
+def collection_properties(engine: Engine, tenant: TenantId, name: Collection) -> Mapping[str, JsonValue] | None:
+    """What the dialects keep with the collection, each under its own name; None where there is no such collection."""
+    record = engine.records.get(keys.collection(tenant, name))
+    properties: Mapping[str, JsonValue] = json.loads(text(record, "properties") or "{}") if record is not None else {}
+    return None if record is None else properties
+
+
 def collection_options(engine: Engine, tenant: TenantId, name: Collection) -> Mapping[str, JsonValue]:
     """The options of jobs in this collection that leave theirs out; empty where it is not there yet."""
     record = engine.records.get(keys.collection(tenant, name))

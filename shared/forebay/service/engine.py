@@ -77,7 +77,7 @@ class Engine:
     tokenizer: Tokenizer
     embedder: Embedder
     now: Callable[[], datetime]
-    new_id: Callable[[], str]  # lower-case letters and digits, unique
+    new_id: Callable[[], str]  # 32 lower-case hexadecimal digits, unique
     remaining_seconds: Callable[[], float]  # of this invocation
     sleep: Callable[[float], None]  # seconds
     policy: Policy = field(default_factory=Policy)

@@ -75,6 +75,17 @@ def with_metadata(engine: Engine, views: Sequence[DocumentView]) -> list[Documen
     return [replace(view, metadata=_metadata(engine, view.document)) for view in views]
 
 
+def visible_documents(engine: Engine, tenant: TenantId, collection: Collection) -> Iterator[DocumentView]:
+    """All documents of the collection that readers see, read as they are asked for; without metadata."""
+    window = Window(engine.policy.limits.list_most)
+    while True:
+        views, cursor = document_views(engine, tenant, collection, DocumentFilter(), window)
+        yield from (view for view in views if view.document.visible is not None)
+        if cursor is None:
+            return
+        window = replace(window, cursor=cursor)
+
+
 def visible_views(
     engine: Engine, tenant: TenantId, collection: Collection, ids: Sequence[str] | None = None
 ) -> list[DocumentView]:
@@ -97,16 +108,12 @@ def _documents(
         found = engine.records.get_many([keys.document(tenant, collection, key) for key in wanted])
         yield from (document_of(record) for record in found.values())
         return
-    window, left = Window(engine.policy.limits.list_most), engine.policy.limits.answer_bytes
-    while True:
-        views, cursor = document_views(engine, tenant, collection, DocumentFilter(), window)
-        yield from (view.document for view in views)
-        left -= _DOCUMENT_BYTES * len(views)
+    left = engine.policy.limits.answer_bytes
+    for view in visible_documents(engine, tenant, collection):
+        left -= _DOCUMENT_BYTES
         if left < 0:
             raise _too_many(collection)
-        if cursor is None:
-            return
-        window = replace(window, cursor=cursor)
+        yield view.document
 
 
 def _too_many(collection: Collection) -> CallerError:

@@ -342,15 +342,3 @@ class HitsBody(ResponseBody):
     object: Literal["list"] = "list"
     data: list[HitBody]
     took_ms: int
-
-
-class HealthBody(ResponseBody):
-    """Is the service up?"""
-
-    model_config = examples.example({"status": "ok", "version": "0.1.0"})
-
-    status: Literal["ok", "down"]
-    version: str
-    dependencies: dict[str, Literal["up", "down"]] | None = Field(
-        default=None, exclude_if=lambda found: found is None, description="With `check=dependencies` only."
-    )

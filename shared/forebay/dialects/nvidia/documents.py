@@ -1,0 +1,166 @@
+"""Uploads and their tasks, and the documents of a collection."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Final
+
+from aws_lambda_powertools.event_handler import Request, Response
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+
+from forebay.dialects.dialect import JSON, Call, Endpoint, Scope, call_of
+from forebay.dialects.nvidia import words
+from forebay.dialects.nvidia.bodies import (
+    DEFAULT_COLLECTION,
+    DocumentListResponse,
+    ErrorResponse,
+    IngestionTaskResponse,
+    IngestionTaskStatusResponse,
+    Names,
+    UploadDocumentResponse,
+    UploadForm,
+)
+from forebay.dialects.nvidia.collections import collection_called, kept_with, schema_of
+from forebay.dialects.nvidia.results import Room, shown_documents, task_status, unknown_task, upload_result
+from forebay.dialects.nvidia.uploads import Target, parsed_data, upload_command
+from forebay.domain import keys
+from forebay.domain.errors import CallerError
+from forebay.domain.requests import OnExisting, RemoveDocuments
+from forebay.domain.transitions import WORKING
+from forebay.service.collections import collection_view
+from forebay.service.read import DocumentView, visible_documents
+from forebay.service.references import documents_called
+from forebay.service.remove import remove_documents
+from forebay.service.submit import submit
+from forebay.service.wait import wait_for
+from forebay.service.watch import known_job
+
+TAG: Final = "Ingestion APIs"
+_PATIENCE: Final = "5"  # seconds until a client looks again
+
+Uploaded = Response[UploadDocumentResponse | IngestionTaskResponse | ErrorResponse]
+CollectionName = Annotated[str, Query(description="The collection's name.")]
+
+
+def upload_documents(request: Request, form: Annotated[UploadForm, Body()]) -> Uploaded:
+    """Ingest files.
+
+    A file whose name is in the collection already fails; the others go on. Several files of one name: the first counts.
+    With `blocking` the answer is what became of them, if that is known within 25 seconds, else 503 names the task.
+    """
+    return _ingest(call_of(request), form, OnExisting.REFUSE)
+
+
+def update_documents(request: Request, form: Annotated[UploadForm, Body()]) -> Uploaded:
+    """Ingest files, replacing those of the same name.
+
+    The old version stays searchable until the new one is complete, and for good when that fails.
+    """
+    return _ingest(call_of(request), form, OnExisting.REPLACE)
+
+
+# Upstream's own punctuation.
+_NO_COLLECTION: Final = {
+    OnExisting.REFUSE: "Ingestion of files failed with error: {why}",
+    OnExisting.REPLACE: "Ingestion of files failed with error. {why}",
+}
+
+
+def _ingest(call: Call, form: UploadForm, on_existing: OnExisting) -> Uploaded:
+    body = parsed_data(form.data)
+    name, collection = collection_called(body.collection_name)
+    kept = kept_with(call, collection)
+    if kept is None:
+        why = f"Collection {name} does not exist. Ensure a collection is created using POST /collection endpoint first."
+        raise CallerError("not_found", _NO_COLLECTION[on_existing].format(why=why))
+    task_id = str(uuid.UUID(hex=call.engine.new_id(), version=4))
+    target = Target(collection, schema_of(kept), on_existing)
+    job = submit(call.engine, upload_command(call, body, target, task_id)).job
+    if not body.blocking:
+        return Response(200, JSON, IngestionTaskResponse(task_id=task_id))
+    job = wait_for(call.engine, job.id)
+    if job.ended:
+        return Response(200, JSON, upload_result(call.engine, job))
+    message = f"The ingestion goes on in the background: see GET /v1/status?task_id={task_id}"
+    return Response(503, JSON, ErrorResponse(message=message), headers={"Retry-After": _PATIENCE})
+
+
+def get_task_status(
+    request: Request, task_id: Annotated[str, Query(description="As the upload was answered.")]
+) -> IngestionTaskStatusResponse:
+    """Read where an upload stands, as a whole and file by file."""
+    call = call_of(request)
+    job = known_job(call.engine, call.tenant, keys.job_id_for(call.tenant, words.NAME, task_id))
+    return unknown_task(task_id) if job is None else task_status(call.engine, job)
+
+
+def get_documents(
+    request: Request,
+    collection_name: CollectionName = DEFAULT_COLLECTION,
+    max_results: Annotated[int, Query(ge=1, le=1_000_000, description="As many as fit into one answer.")] = 1_000,
+    force_get_metadata: Annotated[bool, Query(description="Read large metadata of many documents, too.")] = False,  # noqa: FBT002
+) -> DocumentListResponse:
+    """List the documents of a collection that are searchable."""
+    call = call_of(request)
+    name, collection = collection_called(collection_name)
+    if kept_with(call, collection) is None:
+        raise CallerError("not_found", f"Document listing failed due to error: Collection {name} does not exist.")
+    room = Room(call.engine.policy.limits.answer_bytes)
+    room = replace(room, reads_left=max_results) if force_get_metadata else room
+    views = visible_documents(call.engine, call.tenant, collection)
+    limited = (view for view, _ in zip(views, range(max_results), strict=False))
+    shown = sorted(shown_documents(call.engine, limited, room), key=lambda each: each.document_name)
+    return DocumentListResponse(
+        message="Document listing successfully completed.",
+        total_documents=max(len(shown), collection_view(call.engine, call.tenant, collection).documents),
+        documents=shown,
+    )
+
+
+def delete_documents(
+    request: Request,
+    document_names: Annotated[Names | None, Body()] = None,
+    collection_name: CollectionName = DEFAULT_COLLECTION,
+) -> DocumentListResponse:
+    """Delete documents by name.
+
+    When the answer comes, nobody can read or find them any more. A file that is being ingested is not searchable later.
+    """
+    call = call_of(request)
+    name, collection = collection_called(collection_name)
+    if kept_with(call, collection) is None:
+        raise CallerError("not_found", f"Failed to delete files due to error: Collection {name} does not exist.")
+    names = list(dict.fromkeys(document_names or []))
+    there = documents_called(call.engine, call.tenant, collection, names)
+    doomed = {name: each for name, each in there.items() if each.visible is not None or each.state in WORKING}
+    views = [DocumentView(document, document.state.value) for document in doomed.values()]
+    shown = list(shown_documents(call.engine, views, Room(call.engine.policy.limits.answer_bytes)))
+    if doomed:
+        remove_documents(call.engine, RemoveDocuments(call.tenant, collection, tuple(doomed), dialect=words.NAME))
+    lacking = [name for name in names if name not in doomed]
+    message = "Files deleted successfully"
+    if lacking:
+        message = f"The following document(s) do not exist in the vectorstore: {', '.join(lacking)}"
+        message = f"Some documents deleted successfully. {message}" if doomed else message
+    return DocumentListResponse(message=message, total_documents=len(doomed), documents=shown)
+
+
+def _upload(method: str, answer: Callable[..., Uploaded]) -> Endpoint:
+    return Endpoint(
+        method, "/v1/documents", answer, TAG, Scope.WRITE, errors=("not_found",), body_type="multipart/form-data",
+        responses={
+            200: {
+                "description": "The task, or with `blocking` its result",
+                "content": {JSON: {"model": IngestionTaskResponse | UploadDocumentResponse}},
+            },
+        },
+    )  # fmt: skip
+
+
+ENDPOINTS: Final = (
+    _upload("POST", upload_documents),
+    _upload("PATCH", update_documents),
+    Endpoint("GET", "/v1/status", get_task_status, TAG, Scope.READ),
+    Endpoint("GET", "/v1/documents", get_documents, TAG, Scope.READ, errors=("not_found",)),
+    Endpoint("DELETE", "/v1/documents", delete_documents, TAG, Scope.DELETE, errors=("not_found",)),
+)
