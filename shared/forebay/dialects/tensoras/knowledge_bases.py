@@ -96,7 +96,8 @@ def update_knowledge_base(request: Request, kb_id: KbId, body: Annotated[UpdateK
     """Replace what is given of a knowledge base: its name, its description, its whole metadata."""
     call = call_of(request)
     collection = knowledge_base(call, kb_id)
-    kept = body.model_dump(include={"name", "metadata"}, exclude_none=True)
+    given: dict[str, JsonValue] = {"name": body.name, "metadata": body.metadata}
+    kept = {member: value for member, value in given.items() if value is not None}
     change = CollectionChange(description=body.description, properties=_properties(kept) if kept else None)
     return _body(change_collection(call.engine, call.tenant, collection, change))
 
