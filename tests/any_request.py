@@ -83,11 +83,9 @@ class Known:
             found.append(values)
 
     def called(self, name: str) -> list[str]:
-        """What is known by such a name, the best first: many ids begin with what they are of."""
+        """What is known by such a name, the best first."""
         stems = (_stem(name), "id", "key", "name")
-        of_it = [word for word in self.words.get("id", ()) if word.startswith(f"{_stem(name)}_")]
-        known = [of_it, *(list(self.words.get(stem, ())) for stem in stems)]
-        return list({word: None for words in known for word in words[:10]})
+        return list({word: None for stem in stems for word in list(self.words.get(stem, ()))[-10:]})
 
 
 def _stem(name: str) -> str:

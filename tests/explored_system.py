@@ -27,6 +27,7 @@ class ExploredSystem:
         self._document = document
         self.client = Client(engine_on_fakes(POLICY))
         self.known = Known()
+        self._told: dict[str, Known] = {}  # by path
         for _ in range(2):  # what needs what another operation makes succeeds the second time
             for operation in self._document.operations:
                 if operation.method != "DELETE":
@@ -46,7 +47,7 @@ class ExploredSystem:
 
     def _try(self, operation: Operation) -> None:
         """Send the operation's examples with all that is known for its parameters, and remember what was found."""
-        combinations = itertools.product(*(self.known.called(name) for name in operation.needed))
+        combinations = itertools.product(*(self._candidates(operation, name) for name in operation.needed))
         for combination in itertools.islice(combinations, COMBINATIONS_MOST):
             values = dict(zip(operation.needed, combination, strict=True))
             for body in self._document.examples_of(operation) or [None]:
@@ -56,12 +57,26 @@ class ExploredSystem:
                 if answer.status < 300:
                     self._remember(operation, values, answer)
 
+    def _candidates(self, operation: Operation, name: str) -> list[str]:
+        """What the parameter can mean: first what the path before it has told of."""
+        before = operation.path.partition(f"/{{{name}}}")[0]
+        told = self._told[before].called(name) if before in self._told else []
+        return list(dict.fromkeys([*told[:5], *self.known.called(name)]))
+
     def _remember(self, operation: Operation, values: Mapping[str, str], answer: Answer) -> None:
         if answer.headers["content-type"].endswith("json") and "openapi" not in operation.path:
             self.known.learn(answer.json)
+            self._told.setdefault(operation.path, Known()).learn(answer.json)
+        for name, value in values.items():
+            self.known.learn(value, name)
         for other in self._document.operations:
             if other.path.startswith(operation.path):
                 self.known.find(str(other), {name: value for name, value in values.items() if name in other.needed})
+
+    def bindings(self, operation: Operation) -> list[Mapping[str, str]]:
+        """Parameters with which the operation finds something."""
+        found = self.known.found.get(str(operation), [])
+        return [values for values in found if values.keys() == set(operation.needed)]
 
     def views(self, dialect: str, answer: Answer) -> Iterator[tuple[Operation, str]]:
         """What shows the things there are, and those that the answer tells of: of the dialect, and natively."""
@@ -69,7 +84,7 @@ class ExploredSystem:
         told.learn(answer.json if answer.text else None)
         for operation in self._document.operations:
             if operation.method == "GET" and operation.needs_key and operation.dialect in {dialect, "native"}:
-                for values in self.known.found.get(str(operation), [])[:2]:
+                for values in self.bindings(operation)[:2]:
                     yield operation, operation.url(values)
                 if all(told.called(name) for name in operation.needed):
                     yield operation, operation.url({name: told.called(name)[0] for name in operation.needed})

@@ -123,7 +123,7 @@ def test_another_tenant_sees_what_it_would_see_in_an_empty_system(operation: Ope
     empty = Client(engine_on_fakes(Policy()))
     here, there = (bearer(create_key(client.engine, OTHER, {"admin"})) for client in (system.client, empty))
 
-    for values in system.known.found.get(str(operation), [{}]):
+    for values in system.bindings(operation):
         url = operation.url(values)
         found, nothing = system.client.send("GET", url, headers=here), empty.send("GET", url, headers=there)
         assert (found.status, found.text) == (nothing.status, nothing.text), url
@@ -135,7 +135,7 @@ def test_another_tenant_changes_nothing(operation: Operation, system: ExploredSy
     key = bearer(create_key(system.client.engine, OTHER, {"admin"}))
     before = everything(system)
 
-    for values in system.known.found.get(str(operation), [{}]):
+    for values in system.bindings(operation):
         for body in DOCUMENT.examples_of(operation) or [None]:
             sent = form_of(body) if FORM in operation.bodies else body
             system.client.send(operation.method, operation.url(values), sent, headers=key)
@@ -146,7 +146,7 @@ def test_another_tenant_changes_nothing(operation: Operation, system: ExploredSy
 
 def everything(system: ExploredSystem) -> dict[str, str]:
     """All that the first tenant can see."""
-    urls = [operation.url(values) for operation in READS for values in system.known.found.get(str(operation), [])]
+    urls = [operation.url(values) for operation in READS for values in system.bindings(operation)]
     return {url: system.client.send("GET", url).text for url in urls}
 
 
