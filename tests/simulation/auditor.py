@@ -2,8 +2,8 @@
 
 Always: a visible run is whole in the index and in the object store; a run that lost its document, or was in work when
 its job was canceled, never becomes visible; states move along the table only; final rows and jobs do not change;
-counters are the sums of their rows; collections count what is visible; a job has at most one event. At rest:
-everything ended, nothing is left over.
+counters are the sums of their rows; collections count what is visible; a job has at most one event for each time that
+it was started. At rest: everything ended, nothing is left over.
 """
 
 from collections import Counter as Tally
@@ -12,7 +12,8 @@ from collections.abc import Iterator
 
 from forebay.domain import keys
 from forebay.domain.document import JobId, RunId
-from forebay.domain.job import Job, JobKind, counts_of, job_of
+from forebay.domain.events import JOB_EVENT_PREFIX
+from forebay.domain.job import Job, JobKind, counts_of, job_of, row_of
 from forebay.domain.records import Key, Record, number, text
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.transitions import OPEN_JOBS, OPEN_ROWS, WITHIN_A_RUN, WORKING, DocumentState, JobState, RowState
@@ -47,6 +48,7 @@ class Auditor:
         self._rows: dict[str, dict[Key, Record]] = defaultdict(dict)
         self._counters: dict[str, dict[Key, Record]] = defaultdict(dict)
         self._lost: set[RunId] = set()  # runs that must never be visible (again)
+        self._epochs: dict[str, set[str]] = defaultdict(set)  # of each job
         self._heard = 0
         world.tape.look = self.look
 
@@ -134,7 +136,7 @@ class Auditor:
         job = key.pk.split("#")[1]
         if kind == "R":
             self._rows[job][key] = after
-            if before is not None and _is_final(before):
+            if before is not None and _is_final(before) and text(before, "run") == text(after, "run"):
                 yield f"the final row {key} changed"
         elif kind == "COUNT":
             self._counters[job][key] = after
@@ -142,9 +144,12 @@ class Auditor:
             before is not None
             and text(before, "state") in _FINAL_JOBS
             and text(after, "state") != text(before, "state")
+            and text(after, "restarted") == text(before, "restarted")
         ):
             yield f"the ended {key.pk} changed its state"
-        elif text(after, "state") == JobState.CANCELING:
+        else:
+            self._epochs[job].add(job_of(after).epoch)
+        if kind == "META" and text(after, "state") == JobState.CANCELING:
             self._lost |= {d.run for d in self._documents.values() if d.job == job and d.state in WORKING}
 
     def _sums(self, name: str) -> Iterator[str]:
@@ -159,18 +164,20 @@ class Auditor:
         told = sum(number(counter, "left") + counts_of(counter).ended for counter in counters)
         if counters and told != job.total + _of_expansion(job):
             yield f"job {name} has {job.total} documents, its counters {told}"
-        has_event = any(key.pk.startswith("EVENT#") and text(r, "job") == job.id for key, r in self._seen.items())
+        ids = [keys.event(keys.event_id(job.id, job.epoch, JOB_EVENT_PREFIX + state)) for state in _FINAL_JOBS]
+        has_event = any(id_ in self._seen for id_ in ids)
         if job.ended != has_event:
             yield f"job {name} is {job.state} and its event is {'there' if has_event else 'not there'}"
 
     def _counter(self, job: Job, key: Key, counter: Record) -> Iterator[str]:
         mine = [row for row in self._rows[job.id].values() if text(row, "pk") == key.pk]
-        states = Tally(text(row, "state") for row in mine if _is_final(row))
+        final = [row for row in mine if _is_final(row) and not job.redoes(row_of(row))]
+        states = Tally(text(row, "state") for row in final)
         counted = {state: number(counter, state) for state in _ROW_STATES if number(counter, state)}
         if counted != dict(states):
             yield f"{key.pk} counts {counted}, its rows are {dict(states)}"
-        left, unended = number(counter, "left"), sum(1 for row in mine if not _is_final(row))
-        expected = unended + _of_expansion(job)
+        left = number(counter, "left")
+        expected = len(mine) - len(final) + _of_expansion(job)
         if left < expected or (left > expected and not (job.expanding or job.ended)):
             yield f"{key.pk} says {left} left, {expected} rows are open"
 
@@ -206,8 +213,8 @@ class Auditor:
         for event in published:
             told[str(event.data["job_id"])].add(event.id)
         for job, ids in told.items():
-            if len(ids) > 1:
-                yield f"job {job} was told under {len(ids)} ids"
+            if len(ids) > len(self._epochs[job]):
+                yield f"job {job} was told under {len(ids)} ids in {len(self._epochs[job])} epochs"
 
     # -- at rest -------------------------------------------------------------------------------------------------
 
@@ -234,13 +241,13 @@ class Auditor:
         yield from self._objects_left(documents)
 
     def _jobs_ended(self) -> Iterator[str]:
-        told = {event.data["job_id"] for event in self.world.published()}
+        told = {event.id for event in self.world.published()}
         for key, record in self._seen.items():
             if key.pk.startswith("JOB#") and key.sk == "META":
                 job = job_of(record)
                 if not job.ended:
                     yield f"{job.id} is {job.state}"
-                elif job.id not in told:
+                elif keys.event_id(job.id, job.epoch, JOB_EVENT_PREFIX + job.state) not in told:
                     yield f"the end of {job.id} was not told"
                 elif job.error_code != "poison":
                     yield from self._totals(record)
@@ -263,11 +270,14 @@ class Auditor:
         rows = [row for rows in self._rows.values() for row in rows.values()]
         # A failed, refused or canceled document's content stays for a retry, an unchanged one's until the next version.
         kept = shown | {d.run for d in documents if not d.gone}
-        kept |= {RunId(text(row, "run")) for row in rows if text(row, "error") in ("canceled", "document_exists")}
         had = {text(row, "run") for row in rows}
+        # Content stays under the run that brought it, also when a later run is of the same.
+        origins = {origin for d in documents for origin in (d.origin, d.visible.origin if d.visible else "")}
+        origins |= {text(row, "origin") for row in rows if text(row, "error") in ("canceled", "document_exists")}
+        folders = {keys.own_folder(origin) for origin in origins}
         for name in self.world.data_objects():
             place, run = name.split("/")[:2]
             if place == "runs" and run not in shown:
                 yield f"{name} is left of a run that nobody sees"
-            if place == "sources" and run not in kept and run in had:
+            if place == "sources" and run not in kept and run in had and keys.own_folder(name) not in folders:
                 yield f"{name} is left of a document that is gone or replaced"

@@ -82,7 +82,7 @@ def _ingested(world: World) -> list[str]:
 
 def _cancel_large(deliveries: int) -> Callable[[World], None]:
     def play(world: World) -> None:
-        send(world, "first", *((f"d{number}", words(f"d{number}")) for number in range(30)))
+        send(world, "first", *((f"d{number}", words(f"d{number}")) for number in range(26)))
         world.deliver_some(deliveries)
         cancel_job(world, "first")
 
@@ -111,6 +111,6 @@ EVERY: tuple[Scenario, ...] = (
     Scenario("cancel_ended", _cancel_ended, _not_canceled),
     Scenario("cancel_then_ingest", _cancel_then_ingest, _ingested),
     Scenario("cancel_upload", _cancel_upload, _upload_canceled),
-    Scenario("cancel_expanding", _cancel_large(0), _some_ready(*(f"d{n}" for n in range(30))), big=True),
-    Scenario("cancel_large", _cancel_large(12), _some_ready(*(f"d{n}" for n in range(30))), big=True),
+    Scenario("cancel_expanding", _cancel_large(0), _some_ready(*(f"d{n}" for n in range(26))), big=True),
+    Scenario("cancel_large", _cancel_large(12), _some_ready(*(f"d{n}" for n in range(26))), big=True),
 )

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
+from forebay.domain.job import Redo
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
@@ -17,6 +18,7 @@ from tests.simulation.users import (
     is_gone,
     jobs,
     put_into_inbox,
+    restart,
     send,
     send_url,
     shows,
@@ -317,6 +319,76 @@ def _arrival_and_cancel(world: World) -> tuple[Act, Act]:
     return delivery(world, take(world, "intake")), lambda: cancel(world, jobs(world)[-1].id)
 
 
+def _restarted(world: World) -> None:
+    """Document `a` was canceled while it was embedded; its job can be restarted."""
+    _indexing(world)
+    cancel(world, "first")
+    world.come_to_rest()
+
+
+def _two_restarts(world: World) -> tuple[Act, Act]:
+    _restarted(world)
+    return lambda: restart(world, "first"), lambda: restart(world, "first")
+
+
+def _restart_and_delete(world: World) -> tuple[Act, Act]:
+    _restarted(world)
+    return lambda: restart(world, "first"), lambda: delete(world, "a")
+
+
+def _restart_and_ingest(world: World) -> tuple[Act, Act]:
+    _restarted(world)
+    return lambda: restart(world, "first"), lambda: send(world, "second", ("a", TWO))
+
+
+def _restart_and_cancel(world: World) -> tuple[Act, Act]:
+    _restarted(world)
+    return lambda: restart(world, "first"), lambda: cancel(world, "first")
+
+
+def _restart_and_late_worker(world: World) -> tuple[Act, Act]:
+    _indexing(world)
+    message = take(world, "embed")
+    cancel(world, "first")
+    return lambda: restart(world, "first"), delivery(world, message)
+
+
+def _restart_and_purge(world: World) -> tuple[Act, Act]:
+    _indexing(world)
+    cancel(world, "first")
+    world.drain()
+    world.pass_time(world.clock() + timedelta(seconds=TIMES.grace + 10))
+    world.sweep()
+    return lambda: restart(world, "first"), delivery(world, take(world, "control"))
+
+
+def _redoing(world: World) -> None:
+    send(world, "first", *((f"d{number}", words(f"d{number}")) for number in range(26)))
+    world.come_to_rest()
+    restart(world, "first", Redo.ALL)
+
+
+def _two_redoings(world: World) -> tuple[Act, Act]:
+    _redoing(world)
+    message = take(world, "control")
+    return delivery(world, message), delivery(world, replace(message))
+
+
+def _redo_and_cancel(world: World) -> tuple[Act, Act]:
+    _redoing(world)
+    return delivery(world, take(world, "control")), lambda: cancel(world, "first")
+
+
+def _redo_and_ingest(world: World) -> tuple[Act, Act]:
+    _redoing(world)
+    return delivery(world, take(world, "control")), lambda: send(world, "second", ("d7", TWO))
+
+
+def _all_done(world: World) -> list[str]:
+    found = [wrong for number in range(26) for wrong in shows(world, f"d{number}", words(f"d{number}"))]
+    return found + ended(jobs(world)[0], JobState.SUCCEEDED)
+
+
 def _whole_or_canceled(world: World) -> list[str]:
     """Every document that the first job still has is ready or canceled; so is the job."""
     first = jobs(world)[0]
@@ -381,4 +453,13 @@ EVERY: tuple[Pair, ...] = (
     Pair("expand x cancel", _expand_and_cancel, _whole_or_canceled),
     Pair("cancel command x the same", _two_cancel_commands, _whole_or_canceled),
     Pair("upload arrives x cancel", _arrival_and_cancel, _whole_or_canceled),
+    Pair("restart x restart", _two_restarts, lambda w: shows(w, "a", ONE) + ended(jobs(w)[0], JobState.SUCCEEDED)),
+    Pair("restart x delete", _restart_and_delete, lambda w: is_gone(w, "a")),
+    Pair("restart x ingest", _restart_and_ingest, lambda w: shows(w, "a", TWO)),
+    Pair("restart x cancel", _restart_and_cancel, _whole_or_canceled),
+    Pair("restart x a late worker", _restart_and_late_worker, lambda w: shows(w, "a", ONE)),
+    Pair("restart x purge", _restart_and_purge, lambda w: shows(w, "a", ONE)),
+    Pair("redo x redo", _two_redoings, _all_done),
+    Pair("redo x cancel", _redo_and_cancel, _whole_or_canceled),
+    Pair("redo x ingest", _redo_and_ingest, lambda w: shows(w, "d7", TWO)),
 )

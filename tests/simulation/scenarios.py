@@ -16,7 +16,7 @@ from forebay.domain.requests import (
 )
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
-from tests.simulation import cancellations, fetching, removals
+from tests.simulation import cancellations, fetching, removals, restarts
 from tests.simulation.scenario import LONG, ONE, TWO, Scenario
 from tests.simulation.users import (
     delete,
@@ -315,6 +315,7 @@ EVERY: tuple[Scenario, ...] = (
     *fetching.EVERY,
     *cancellations.EVERY,
     *removals.EVERY,
+    *restarts.EVERY,
 )
 
 NAMED = {scenario.name: scenario for scenario in EVERY}

@@ -6,7 +6,15 @@ from tests.simulation.conftest import Effort
 from tests.simulation.interleaving import Pair, Schedule, interleaved, schedules
 from tests.simulation.pairs import EVERY
 
-_SLOW = ("expand x expand", "expand x cancel", "cancel command x the same")  # some 150 ms a schedule
+# some 150 ms a schedule
+_SLOW = (
+    "expand x expand",
+    "expand x cancel",
+    "cancel command x the same",
+    "redo x redo",
+    "redo x cancel",
+    "redo x ingest",
+)
 _BY_NAME = {pair.name: pair for pair in EVERY}
 
 

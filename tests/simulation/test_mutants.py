@@ -5,6 +5,7 @@ Here, and only here, our own code is patched.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 
@@ -15,7 +16,7 @@ from forebay.domain.events import Event
 from forebay.domain.records import Has, Is, Refused, Update
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.transitions import DocumentState
-from forebay.service import embed, fetch, finish, publish, purge, settle
+from forebay.service import embed, fetch, finish, publish, purge, settle, take_over
 from forebay.service.engine import Engine
 from forebay.service.finish import finish as finish_job
 from forebay.service.sweep import Swept
@@ -162,6 +163,18 @@ def _url_not_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(keys, "is_fetched", lambda key: False)
 
 
+def _content_of_dead_runs_goes(patch: pytest.MonkeyPatch) -> None:
+    """Purging does not ask whether a newer run is of the same content."""
+    real = purge._remove
+    forgetful = partial(replace, origin="", visible=None)
+    patch.setattr(purge, "_remove", lambda engine, document, dead: real(engine, forgetful(document), dead))
+
+
+def _lost_documents_are_taken(patch: pytest.MonkeyPatch) -> None:
+    """A row that is done again takes its document whoever came to it meanwhile."""
+    patch.setattr(take_over, "_is_lost", lambda taking, row, document: False)
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """A safeguard taken out, and the runs of which one must notice."""
@@ -181,6 +194,10 @@ MUTANTS = (
     Mutant("no cancel mark", _no_cancel_mark, lambda: _switches("embed x cancel")),
     Mutant("no second look at the url", _no_second_look, lambda: _switches("late fetch x purge")),
     Mutant("url not purged first", _url_not_first, lambda: _switches("late fetch x purge")),
+    Mutant(
+        "content of dead runs goes", _content_of_dead_runs_goes, lambda: iter([play(NAMED["reprocess_twice"]).wrong])
+    ),
+    Mutant("lost documents are taken", _lost_documents_are_taken, lambda: _switches("restart x delete")),
     Mutant("event id anew", _random_event_id, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
 )
 

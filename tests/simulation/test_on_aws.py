@@ -27,6 +27,9 @@ _UNDISTURBED = (
     "delete",
     "inbox_overwritten",
     "delete_collection",
+    "cancel_with_some_ready",
+    "cancel_and_restart",
+    "retry_missing",
 )
 
 

@@ -3,7 +3,7 @@
 from forebay.adapters.memory_fetcher import Answer
 from forebay.domain import keys
 from forebay.domain.document import DocumentId, JobId
-from forebay.domain.job import Job, job_of
+from forebay.domain.job import Job, Redo, job_of
 from forebay.domain.requests import (
     Address,
     DocumentRequest,
@@ -16,6 +16,7 @@ from forebay.domain.stored_document import Document, Options, document_of
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.cancel import cancel_job
 from forebay.service.remove import remove_document
+from forebay.service.restart import restart_job
 from forebay.service.submit import submit
 from forebay.service.uploads import request_upload
 from tests.simulation.world import COLLECTION, TENANT, World
@@ -47,11 +48,16 @@ def send_documents(
 
 def send_url(world: World, name: str | None, id_: str, answer: Answer | None) -> None:
     """Submit a document that stands at a URL, with what its server answers from now on (None: nothing)."""
+    send_documents(world, name, (DocumentRequest(id_, "", "", UrlSource(server_answers(world, id_, answer))),))
+
+
+def server_answers(world: World, id_: str, answer: Answer | None) -> str:
+    """The URL of a document, and what its server answers from now on (None: nothing)."""
     url = f"https://example.org/{id_}.txt"
     world.fetcher.answers.pop(url, None)
     if answer is not None:
         world.fetcher.answers[url] = answer
-    send_documents(world, name, (DocumentRequest(id_, "", "", UrlSource(url)),))
+    return url
 
 
 def delete(world: World, id_: str) -> None:
@@ -62,6 +68,11 @@ def delete(world: World, id_: str) -> None:
 def cancel(world: World, name: str) -> None:
     """Cancel a job by its id, or by its idempotency key."""
     world.ask(lambda engine: cancel_job(engine, TENANT, job_id(name)))
+
+
+def restart(world: World, name: str, redo: Redo = Redo.REST) -> None:
+    """Restart a job by its id, or by its idempotency key."""
+    world.ask(lambda engine: restart_job(engine, TENANT, job_id(name), redo))
 
 
 def put_into_inbox(world: World, path: str, text: str) -> None:

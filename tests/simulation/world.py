@@ -340,8 +340,8 @@ class World:
             except (Crash, TransientError):
                 continue
             except CallerError as error:
-                if error.code == "not_found":
-                    return None  # what was to be deleted is not there any more
+                if error.code in ("not_found", "invalid_transition"):
+                    return None  # what was to be deleted is not there any more; what was to be restarted runs
                 raise
             finally:
                 self.clock.move(0.001)

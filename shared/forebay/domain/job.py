@@ -8,7 +8,7 @@ from typing import Final
 
 from forebay.domain import keys
 from forebay.domain.document import Collection, DocumentId, DocumentKey, JobId, Metadata, ObjectRef, RunId, TenantId
-from forebay.domain.records import Key, Record, number, numbers, text
+from forebay.domain.records import Condition, Is, Key, Lacks, Record, number, numbers, text
 from forebay.domain.stored_document import Options, options_of, source_of
 from forebay.domain.transitions import OPEN_JOBS, JobState, RowState
 
@@ -19,6 +19,15 @@ class JobKind(StrEnum):
     INGEST = "ingest"
     DELETE = "delete"
     SYNC = "sync"
+
+
+class Redo(StrEnum):
+    """Which documents of an ended job are to be done again."""
+
+    FAILED = "failed"
+    UNREADY = "unready"  # failed or canceled
+    ALL = "all"
+    REST = "rest"  # those that are not ready; all, when all are
 
 
 COUNTED: Final = ("ready", "unchanged", "failed", "canceled", "chunks", "embedded", "reused", "deleted", "batches")
@@ -40,6 +49,9 @@ class Counts:
 
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, name) + getattr(other, name) for name in COUNTED))
+
+    def __sub__(self, other: "Counts") -> "Counts":
+        return Counts(*(getattr(self, name) - getattr(other, name) for name in COUNTED))
 
     @property
     def ended(self) -> int:
@@ -65,13 +77,19 @@ class Counter:
     counts: Counts
     started_at: str = ""  # when the first of its documents to end was taken up
     canceling: bool = False  # the cancel mark: none of its documents becomes visible any more
+    epoch: str = ""  # of the job's last restart that had rows here
 
 
 def counter_of(record: Record) -> Counter:
     """The counter in a stored record."""
     key = Key(text(record, "pk"), text(record, "sk"))
     return Counter(
-        key, number(record, "left"), counts_of(record), text(record, "started"), canceling=bool(record.get("canceling"))
+        key=key,
+        left=number(record, "left"),
+        counts=counts_of(record),
+        started_at=text(record, "started"),
+        canceling=bool(record.get("canceling")),
+        epoch=text(record, "epoch"),
     )
 
 
@@ -91,6 +109,8 @@ class Job:
     expanding: bool = False  # some documents are not accepted yet
     named: bool = False  # a deletion: of the documents that its request names, not of all
     cancel_requested: bool = False  # by a caller, at any time before its end
+    redo: Redo | None = None  # while it is expanded after a restart: of which documents
+    refuses_existing: bool = False  # documents that are there already are not replaced
     filled: frozenset[int] = frozenset()  # shards whose rows have all ended
     counts: Counts = field(default_factory=Counts)  # of the filled shards; complete when all are
     properties: str = ""  # JSON, the caller's own
@@ -99,14 +119,32 @@ class Job:
     error_code: str = ""
     error_message: str = ""
     created_at: str = ""
+    restarted_at: str = ""  # for the last time
     started_at: str = ""
     finished_at: str = ""
     due_at: str = ""
+    expires: int = 0  # when it goes, once it has ended; seconds since the epoch of clocks
+    rows_expire: int = 0  # of a restarted job: when the first rows may go; the job must not outlive them
 
     @property
     def record_key(self) -> Key:
         """Where it is kept."""
         return keys.job(self.id)
+
+    @property
+    def epoch(self) -> str:
+        """Since when it is done, for the first time or again: its runs and events are named by it."""
+        return self.restarted_at or self.created_at
+
+    @property
+    def same_epoch(self) -> Condition:
+        """It was not restarted since it was read."""
+        return Is("restarted", self.restarted_at) if self.restarted_at else Lacks("restarted")
+
+    def redoes(self, row: "Row") -> bool:
+        """Does the row still wait to be done again?"""
+        meant = self.redo is not None and row.state in REDONE[self.redo]
+        return meant and row.run != keys.run_for(self.id, self.epoch, row.key)
 
     @property
     def ended(self) -> bool:
@@ -129,6 +167,8 @@ def job_of(record: Record) -> Job:
         expanding=bool(record.get("expanding")),
         named=bool(record.get("named")),
         cancel_requested=bool(record.get("cancel_requested")),
+        redo=Redo(text(record, "redo")) if "redo" in record else None,
+        refuses_existing=bool(record.get("refuses_existing")),
         filled=numbers(record, "filled"),
         counts=counts_of(record),
         properties=text(record, "properties"),
@@ -137,10 +177,24 @@ def job_of(record: Record) -> Job:
         error_code=text(record, "error"),
         error_message=text(record, "message"),
         created_at=text(record, "created"),
+        restarted_at=text(record, "restarted"),
         started_at=text(record, "started"),
         finished_at=text(record, "finished"),
         due_at=text(record, "due_at"),
+        expires=number(record, "ttl"),
+        rows_expire=number(record, "rows_expire"),
     )
+
+
+_UNREADY: Final = frozenset({RowState.FAILED, RowState.CANCELED})
+REDONE: Final[Mapping[Redo, frozenset[RowState]]] = {
+    Redo.FAILED: frozenset({RowState.FAILED}),
+    Redo.UNREADY: _UNREADY,
+    Redo.ALL: _UNREADY | {RowState.READY, RowState.UNCHANGED},
+}
+
+
+NEVER: Final = RunId("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +211,9 @@ class Row:
     name: str = ""
     declared_type: str = ""
     source: ObjectRef | None = None
-    origin: str = ""  # object key of content that is the run's own, and goes with it
+    asked: str = ""  # JSON; what the caller named as the source, as long as it was not found
+    held: RunId = NEVER  # of a row that has ended: by which run it got its document, if it ever did
+    origin: str = ""  # object key of content that is the document's own, and goes with it
     options: Options = field(default_factory=Options)
     metadata: str = "{}"  # JSON; empty when it is too large and stands in the object store
     position: int = 0  # within the request
@@ -194,6 +250,8 @@ def row_of(record: Record) -> Row:
         name=text(record, "name"),
         declared_type=text(record, "declared"),
         source=source_of(record),
+        asked=text(record, "asked"),
+        held=RunId(text(record, "held", text(record, "run"))),
         origin=text(record, "origin"),
         options=options_of(record),
         metadata=text(record, "metadata"),

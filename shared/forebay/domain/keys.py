@@ -13,7 +13,7 @@ UPLOAD#<id>                     UPLOAD           a presigned upload
 KEY#<id>                        KEY              an API key
 RATE#<tenant>                   <minute>         requests of a tenant in that minute (expires)
 
-sources/<run>/<hash>    inline content of a run           (data bucket; expires)
+sources/<run>/<hash>    inline content, under the run that brought it  (data bucket; expires)
 sources/<run>/<hash>/url, content   a URL, and what was fetched from it  (data bucket; expires)
 requests/<job>.json     a request too large for one transaction  (data bucket; expires)
 requests/<job>.memos/<key>  a large memo of a row     (data bucket; expires)
@@ -62,16 +62,16 @@ def job_id_for(tenant: TenantId, *idempotency: str) -> JobId:
     return JobId(_name("job_", tenant, *idempotency))
 
 
-def run_for(job: JobId, created_at: str, key: DocumentKey) -> RunId:
-    """The run by which the job made at `created_at` takes `key`: the same however often the job's work is repeated,
-    another one when the job's id comes back after the job has expired."""
-    return RunId(_name("run_", job, created_at, key))
+def run_for(job: JobId, epoch: str, key: DocumentKey) -> RunId:
+    """The run by which the job made or restarted at `epoch` takes `key`: the same however often the job's work is
+    repeated, another one after a restart, or when the job's id comes back after the job has expired."""
+    return RunId(_name("run_", job, epoch, key))
 
 
-def event_id(job: JobId, created_at: str, event_type: str) -> str:
-    """The id under which this event of the job made at `created_at` is always told; another one when the job's id
-    comes back after the job has expired."""
-    return _name("evt_", job, created_at, event_type)
+def event_id(job: JobId, epoch: str, event_type: str) -> str:
+    """The id under which this event of the job made or restarted at `epoch` is always told; another one after a
+    restart, or when the job's id comes back after the job has expired."""
+    return _name("evt_", job, epoch, event_type)
 
 
 def document_shard(key: DocumentKey) -> int:
@@ -197,6 +197,11 @@ def is_fetched(key: str) -> bool:
 def url_object(fetched: str) -> str:
     """Object key of the URL from which `fetched` comes."""
     return f"{fetched.removesuffix(_CONTENT)}/url"
+
+
+def own_folder(origin: str) -> str:
+    """Object key prefix of the content that `origin` names, where it is inline content; else empty."""
+    return "/".join(origin.split("/")[:2]) if origin.startswith("sources/") else ""
 
 
 def request_object(job_id: JobId) -> str:

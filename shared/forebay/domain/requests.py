@@ -1,7 +1,11 @@
 """What a caller asks for, whatever the dialect: the arguments of `submit`, `request_upload` and `search`."""
 
-from dataclasses import dataclass, field
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+
+from pydantic import JsonValue, TypeAdapter
 
 from forebay.domain.document import Collection, Metadata, MetadataFilter, TenantId
 from forebay.domain.job import JobKind
@@ -62,6 +66,25 @@ class BadSource:
 
 
 Source = TextSource | BytesSource | ObjectSource | UploadSource | FileSource | UrlSource | BadSource
+_KINDS: Mapping[str, TypeAdapter[Source]] = {
+    kind.__name__: TypeAdapter(kind)
+    for kind in (TextSource, ObjectSource, UploadSource, FileSource, UrlSource, BadSource)
+}
+
+
+def source_members(source: Source) -> Mapping[str, JsonValue]:
+    """The source as members of a JSON object."""
+    if isinstance(source, BytesSource):
+        return {"kind": "BytesSource", "data": b64encode(source.data).decode()}
+    return {"kind": type(source).__name__, **asdict(source)}
+
+
+def source_from(members: Mapping[str, JsonValue]) -> Source:
+    """The source that `source_members` wrote."""
+    kind, rest = str(members["kind"]), {name: value for name, value in members.items() if name != "kind"}
+    if kind == "BytesSource":
+        return BytesSource(b64decode(str(rest["data"])))
+    return _KINDS[kind].validate_python(rest)
 
 
 @dataclass(frozen=True, slots=True)

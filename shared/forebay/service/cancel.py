@@ -53,7 +53,7 @@ def _marked(engine: Engine, job: Job) -> bool:
     later = due_in(engine, job.id, engine.policy.times.job_check)
     change: dict[str, Value] = {"state": JobState.CANCELING.value, "cancel_requested": True, **later}
     for start in range(0, len(open_shards) or 1, _COUNTERS):
-        writes: list[Write] = [Update(job.record_key, set=change, when=(IsOneOf("state", states),))]
+        writes: list[Write] = [Update(job.record_key, set=change, when=(IsOneOf("state", states), job.same_epoch))]
         for shard in open_shards[start : start + _COUNTERS]:
             writes.append(Update(keys.counter(job.id, shard), set={"canceling": True}, when=(Has("left"),)))
         if engine.records.transact(writes) is not None:

@@ -13,8 +13,9 @@ from forebay.service.accept import SLICE, accept_rows, accepted, end_rows, ended
 from forebay.service.engine import Engine
 from forebay.service.finish import end
 from forebay.service.remove import MARGIN_SECONDS, expand_removal
+from forebay.service.restart import give_up_redoing, redo_rows
 from forebay.service.settle import CANCELED, POISON, Outcome
-from forebay.service.sources import document_id, row_for, unlocated_row
+from forebay.service.sources import document_id, row_for, unaccepted_row
 from forebay.service.submit import stored_request
 from forebay.service.take_over import TakeOver
 
@@ -27,6 +28,9 @@ def expand(engine: Engine, command: ExpandJob) -> None:
         raise Superseded("the job is expanded or over")
     if job.kind is JobKind.DELETE:
         expand_removal(engine, job)
+        return
+    if job.redo is not None:
+        redo_rows(engine, job)
         return
     request = stored_request(engine, job)
     if request is None:
@@ -52,6 +56,9 @@ def _accept(engine: Engine, job: Job, request: SubmitJob, documents: list[Docume
 
 def give_up(engine: Engine, job: Job) -> None:
     """The expansion failed every time it was tried: what it has not accepted ends as poison, and so the job ends."""
+    if job.redo is not None:
+        give_up_redoing(engine, job, POISON)
+        return
     request = stored_request(engine, job) if job.kind is not JobKind.DELETE else None
     if request is None:
         end(engine, job, JobState.FAILED, "poison", CATALOGUE["poison"].title)
@@ -63,7 +70,7 @@ def give_up(engine: Engine, job: Job) -> None:
 def _end_unaccepted(
     engine: Engine, job: Job, request: SubmitJob, documents: Sequence[DocumentRequest], outcome: Outcome
 ) -> None:
-    rows = [unlocated_row(request, document, job) for document in documents]
+    rows = [unaccepted_row(engine, request, document, job) for document in documents]
     end_rows(engine, job, [ended_row(engine, row, outcome) for row in rows])
 
 

@@ -45,13 +45,18 @@ def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_m
     event = _event(job, state, now)
     failed = {"error": error_code, "message": error_message[:500]} if error_code else {}
     expires = int((now + _KEPT).timestamp())
+    expires = min(expires, job.rows_expire or expires)
     refused = engine.records.transact(
         [
             Update(
                 job.record_key,
                 set={"state": state.value, "finished": stamp(now), "ttl": expires, **failed},
-                remove=("due_pk", "due_at", "expanding"),
-                when=(IsOneOf("state", tuple(OPEN_JOBS)), *(() if error_code else (Lacks("expanding"),))),
+                remove=("due_pk", "due_at", "expanding", "redo"),
+                when=(
+                    IsOneOf("state", tuple(OPEN_JOBS)),
+                    job.same_epoch,
+                    *(() if error_code else (Lacks("expanding"),)),
+                ),
             ),
             Put(keys.event(event.id), _event_record(engine, job, event, expires), when=(Absent(),)),
         ]
@@ -113,7 +118,7 @@ def _event(job: Job, state: JobState, now: datetime) -> Event:
         "properties": properties,
     }
     return Event(
-        id=keys.event_id(job.id, job.created_at, kind),
+        id=keys.event_id(job.id, job.epoch, kind),
         source=f"/forebay/v1/jobs/{job.id}",
         type=kind,
         time=stamp(now),

@@ -60,9 +60,7 @@ def _flip(engine: Engine, document: Document) -> None:
         "updated": now,
     }
     if old is not None:
-        change[f"dead.{old.run}"] = dead_value(
-            DeadRun(old.chunks, now, "" if old.origin == document.origin else old.origin)
-        )
+        change[f"dead.{old.run}"] = dead_value(DeadRun(old.chunks, now, old.origin))
     leaves_garbage = old is not None or bool(document.dead)
     if leaves_garbage:
         change |= due_after_grace(engine, document.key)

@@ -39,13 +39,13 @@ def purge(engine: Engine, command: PurgeDocument) -> None:
     if document.state is DocumentState.DELETING:
         finish(engine, document.job)
     old = _past_grace(engine, document.dead)
-    _remove(engine, document.tenant, old)
+    _remove(engine, document, old)
     _forget(engine, document, old)
 
 
 def _first_purge(engine: Engine, document: Document, tries: int) -> None:
     """Empty the index of every dead run, see that it is empty, and let the deletion's job end."""
-    _remove(engine, document.tenant, document.dead)
+    _remove(engine, document, document.dead)
     if any(engine.index.count(run) for run in document.dead):
         if tries < _TRIES:
             delay = min(60, engine.policy.times.publish_retry * 2**tries)
@@ -64,17 +64,24 @@ def _past_grace(engine: Engine, dead: Mapping[RunId, DeadRun]) -> Mapping[RunId,
     return {run: left for run, left in dead.items() if instant(left.since) + grace <= engine.now()}
 
 
-def _remove(engine: Engine, tenant: TenantId, dead: Mapping[RunId, DeadRun]) -> None:
+def _remove(engine: Engine, document: Document, dead: Mapping[RunId, DeadRun]) -> None:
+    """What the runs wrote; and their content, unless a newer run, or the visible one, is of the same."""
+    in_use = {document.origin, document.visible.origin if document.visible is not None else ""}
     for run, left in dead.items():
         if left.chunks:
             engine.index.remove(run, left.chunks)
         engine.objects.delete_prefix(keys.run_objects(run))
-        if keys.is_fetched(left.origin):  # first: see fetch
-            engine.objects.delete_prefix(keys.url_object(left.origin))
-        if left.origin:
-            engine.objects.delete_prefix(keys.source_object(run))
-        if left.origin.startswith(keys.upload_object(tenant, "")):
-            engine.objects.delete_upload(left.origin)
+        if left.origin not in in_use:
+            _remove_content(engine, document.tenant, run, left.origin)
+
+
+def _remove_content(engine: Engine, tenant: TenantId, run: RunId, origin: str) -> None:
+    if keys.is_fetched(origin):  # first: see fetch
+        engine.objects.delete_prefix(keys.url_object(origin))
+    if origin:
+        engine.objects.delete_prefix(keys.own_folder(origin) or keys.source_object(run))
+    if origin.startswith(keys.upload_object(tenant, "")):
+        engine.objects.delete_upload(origin)
 
 
 def _forget(engine: Engine, document: Document, removed: Mapping[RunId, DeadRun]) -> None:

@@ -20,6 +20,8 @@ from forebay.domain.requests import (
     TextSource,
     UploadSource,
     UrlSource,
+    source_from,
+    source_members,
 )
 from forebay.domain.times import stamp
 from forebay.domain.transitions import RowState
@@ -87,7 +89,7 @@ def unlocated_row(request: SubmitJob, document: DocumentRequest, job: Job) -> Ro
         shard=keys.job_shard(key, job.shards),
         key=key,
         document_id=id_,
-        run=keys.run_for(job.id, job.created_at, key),
+        run=keys.run_for(job.id, job.epoch, key),
         state=RowState.OPEN,
         collection=request.collection,
         name=document_name(document),
@@ -110,16 +112,19 @@ def row_for(engine: Engine, request: SubmitJob, document: DocumentRequest, job: 
     try:
         content = inline_content(document.source)
         if content is None:
-            located = locate(engine, request, document.source)
-            if isinstance(document.source, UploadSource) and not document.source.kept:
-                _bind(engine, document.source, row.key)
-            if isinstance(document.source, UrlSource):
-                located = _to_be_fetched(engine, document.source, row.run)
-            return _with_source(engine, row, located)
+            return _with_source(engine, row, _found(engine, request, document.source, row))
     except DocumentError as error:
-        return _failed(engine, row, error)
+        return _failed(engine, replace(row, asked=_asked(document.source, error)), error)
     name = f"{keys.source_object(row.run)}/{hashlib.sha256(content).hexdigest()[:32]}"
     return _with_source(engine, row, Located(engine.objects.put(name, content), origin=name))
+
+
+def _found(engine: Engine, request: SubmitJob, source: Source, row: Row) -> Located:
+    """Where the row's content is, or will be, and what has to be done there for the row. Raises DocumentError."""
+    located = locate(engine, request, source)
+    if isinstance(source, UploadSource) and not source.kept:
+        _bind(engine, source, row.key)
+    return _to_be_fetched(engine, source, row.run) if isinstance(source, UrlSource) else located
 
 
 def _to_be_fetched(engine: Engine, source: UrlSource, run: RunId) -> Located:
@@ -127,6 +132,64 @@ def _to_be_fetched(engine: Engine, source: UrlSource, run: RunId) -> Located:
     name = keys.fetched_object(run, hashlib.sha256(source.url.encode()).hexdigest())
     engine.objects.put(keys.url_object(name), source.url.encode())
     return Located(ObjectRef(engine.objects.data_bucket, name), origin=name)
+
+
+def unaccepted_row(engine: Engine, request: SubmitJob, document: DocumentRequest, job: Job) -> Row:
+    """The row of a document that ends before anyone looked for its source: with all that it takes to do that later."""
+    if isinstance(document.source, TextSource | BytesSource | UrlSource):
+        return row_for(engine, request, document, job)  # what it says is kept in the object store
+    row = _memo_aside(engine, unlocated_row(request, document, job))
+    return replace(row, asked=json.dumps(source_members(document.source)))
+
+
+def _asked(source: Source, error: DocumentError) -> str:
+    """What a row keeps of a source that was not found. URLs may hold secrets and stand in no record; one that is
+    refused is refused for good."""
+    kept = BadSource(error.code, error.message) if isinstance(source, UrlSource) else source
+    return json.dumps(source_members(kept))
+
+
+def row_again(engine: Engine, row: Row, job: Job) -> Row:
+    """A row that has ended, under the run by which its restarted job takes the document: open, or failed with a code.
+
+    Content that is kept for the document stays where it is; what is elsewhere is looked for again.
+    """
+    again = Row(
+        job=row.job, shard=row.shard, key=row.key, document_id=row.document_id,
+        run=keys.run_for(job.id, job.epoch, row.key), state=RowState.OPEN, collection=row.collection,
+        name=row.name, declared_type=row.declared_type, source=row.source, asked=row.asked, held=row.held,
+        origin=row.origin, options=row.options, metadata=row.metadata, position=row.position, memo=row.memo,
+        annotations="" if row.held else row.annotations,  # of a document that was there they may have changed since
+        size_bytes=row.size_bytes,
+    )  # fmt: skip
+    if row.source is not None and row.source.bucket == engine.objects.data_bucket and not row.source.unseen:
+        return again
+    try:
+        located = _located_again(engine, row, again, job)
+    except DocumentError as error:
+        return _failed(engine, again, error)
+    return _with_source(engine, replace(again, metadata=row_metadata(engine, row), origin="", asked=""), located)
+
+
+def _located_again(engine: Engine, row: Row, again: Row, job: Job) -> Located:
+    if row.origin.startswith(keys.upload_object(job.tenant, "")):
+        found = row.source or engine.objects.head(engine.objects.uploads_bucket, row.origin)
+        if found is None:
+            raise DocumentError("upload_missing", "no file has been put at the upload")
+        return Located(checked_size(engine, found), origin=row.origin)
+    source = _source_again(engine, row)
+    if source is None:
+        raise DocumentError("source_missing", "what the document came from is not known any more")
+    return _found(engine, SubmitJob(job.tenant, row.collection, ()), source, again)
+
+
+def _source_again(engine: Engine, row: Row) -> Source | None:
+    if row.source is None:
+        return source_from(json.loads(row.asked)) if row.asked else None
+    if not row.source.unseen:
+        return ObjectSource(row.source.bucket, row.source.key)
+    url = engine.objects.get(keys.url_object(row.source.key))
+    return UrlSource(url.decode()) if url is not None else None
 
 
 def _memo_aside(engine: Engine, row: Row) -> Row:
@@ -164,7 +227,6 @@ def _failed(engine: Engine, row: Row, error: DocumentError) -> Row:
         state=RowState.FAILED,
         error_code=error.code,
         error_message=error.message,
-        metadata="{}",
         finished_at=stamp(engine.now()),
     )
 
@@ -259,7 +321,8 @@ def row_metadata(engine: Engine, row: Row) -> str:
     """The row's metadata as JSON, from wherever it is kept."""
     if row.metadata:
         return row.metadata
-    stored = engine.objects.get(f"{keys.source_object(row.run)}/metadata.json")
+    folder = keys.own_folder(row.origin) or keys.source_object(row.held or row.run)
+    stored = engine.objects.get(f"{folder}/metadata.json")
     return stored.decode() if stored is not None else json.dumps({})
 
 

@@ -7,7 +7,6 @@ transaction is put aside whole and expanded in the background by `control`.
 import hashlib
 import json
 import logging
-from base64 import b64decode, b64encode
 from collections import Counter as Tally
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,17 +20,12 @@ from forebay.domain.fingerprint import inputs_fingerprint
 from forebay.domain.job import Counts, Job, Row, job_of, metadata_text
 from forebay.domain.records import Absent, Put, Record, Refused, Value, Write
 from forebay.domain.requests import (
-    BadSource,
-    BytesSource,
     DocumentRequest,
-    FileSource,
     Hopeless,
-    ObjectSource,
     OnExisting,
     SubmitJob,
-    TextSource,
-    UploadSource,
-    UrlSource,
+    source_from,
+    source_members,
 )
 from forebay.domain.stored_document import Options, document_of
 from forebay.domain.times import stamp
@@ -134,6 +128,7 @@ def _new_job(engine: Engine, request: SubmitJob) -> Job:
         properties=request.properties,
         callbacks=request.callbacks,
         memo=request.memo,
+        refuses_existing=request.on_existing is OnExisting.REFUSE,
         created_at=stamp(engine.now()),
     )
 
@@ -181,7 +176,7 @@ def job_record(engine: Engine, job: Job) -> Record:
         "due_at": stamp(engine.now() + timedelta(seconds=engine.policy.times.job_check)),
     }
     record |= {name: amount for name, amount in job.counts.as_mapping().items() if amount}
-    record |= {name: True for name in ("expanding", "named") if getattr(job, name)}
+    record |= {name: True for name in ("expanding", "named", "refuses_existing") if getattr(job, name)}
     return record | ({"filled": job.filled} if job.filled else {})
 
 
@@ -234,23 +229,12 @@ def _put_aside(engine: Engine, job: Job, request: SubmitJob) -> Refused | None:
     return refused
 
 
-_KINDS = {
-    kind.__name__: kind
-    for kind in (TextSource, BytesSource, ObjectSource, UploadSource, FileSource, UrlSource, BadSource)
-}
-
-
 def _packed(request: SubmitJob) -> bytes:
     documents = []
     for document in request.documents:
-        source = {
-            name: b64encode(v).decode() if isinstance(v, bytes) else v for name, v in asdict(document.source).items()
-        }
         plain = ("id", "name", "media_type", "position", "memo", "annotations")
         packed = {name: getattr(document, name) for name in plain}
-        documents.append(
-            packed | {"metadata": document.metadata, "kind": type(document.source).__name__, "source": source}
-        )
+        documents.append(packed | {"metadata": document.metadata, "source": source_members(document.source)})
     packed_request = {
         "options": asdict(request.options),
         "priority": request.priority,
@@ -273,9 +257,7 @@ def _unpacked(job: Job, packed: bytes) -> SubmitJob:
             id=each["id"],
             name=each["name"],
             media_type=each["media_type"],
-            source=BytesSource(b64decode(each["source"]["data"]))
-            if each["kind"] == "BytesSource"
-            else _KINDS[each["kind"]](**each["source"]),
+            source=source_from(each["source"]),
             metadata=each["metadata"],
             position=each["position"],
             memo=each["memo"],

@@ -6,7 +6,7 @@ before, if that row is still open. From that moment all older work on the docume
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from forebay.domain import keys
@@ -34,7 +34,6 @@ log = logging.getLogger(__name__)
 TRANSACTION_MOST = 100  # writes, DynamoDB's limit
 _TRIES = 6
 _METADATA_BYTES = 512  # of the document's own record: larger metadata is read from its row
-_NEW = Absent()
 # Attributes of the former run that the new one must not inherit.
 _FORGOTTEN = (
     "done", "attempt", "batches", "chunks", "pages", "size", "sha256", "fingerprint", "type",
@@ -75,8 +74,23 @@ def row_record(row: Row) -> Record:
     }
     if row.source is not None:
         record["source"] = source_value(row.source)
-    said: Record = {"origin": row.origin, "position": row.position, "memo": row.memo, "annotations": row.annotations}
+    if row.state is not RowState.OPEN:
+        record["held"] = row.held
+    said: Record = {
+        "origin": row.origin,
+        "asked": row.asked,
+        "position": row.position,
+        "memo": row.memo,
+        "annotations": row.annotations,
+    }
     return record | {name: value for name, value in said.items() if value}
+
+
+def as_before(former: Row | None) -> tuple[Condition, ...]:
+    """The row is still as it was read; where it is new, there is none yet."""
+    if former is None:
+        return (Absent(),)
+    return (Is("run", former.run), Is("state", former.state.value))
 
 
 def failed_row_record(engine: Engine, row: Row) -> Record:
@@ -96,7 +110,7 @@ class TakeOver:
     rows: Sequence[Row]
     first: Sequence[Write] = ()
     solo: bool = False  # the row is the only one of its job
-    row_is: Condition = _NEW  # what must hold of each row's record before
+    former: Mapping[DocumentKey, Row] = field(default_factory=dict)  # rows that are there, as they were read
     on_existing: OnExisting = OnExisting.REPLACE
 
 
@@ -106,7 +120,8 @@ def take_over(engine: Engine, taking: TakeOver) -> Hindrance | None:
     Refused means that a condition of `first` or of a row failed (positions count `first`, then the rows' puts):
     the job or the row exists already. Documents that move meanwhile are read again.
     """
-    certain = [*taking.first, *(Put(row.record_key, row_record(row), when=(taking.row_is,)) for row in taking.rows)]
+    puts = [Put(row.record_key, row_record(row), when=as_before(taking.former.get(row.key))) for row in taking.rows]
+    certain = [*taking.first, *puts]
     for _ in range(_TRIES):
         found = engine.records.get_many([*_places(taking), _collection(taking)])
         held = {
@@ -148,14 +163,27 @@ def _hindered(taking: TakeOver, held: Mapping[DocumentKey, Document]) -> Refused
     taken = tuple(place for place, row in enumerate(taking.rows, len(taking.first)) if runs.get(row.key) == row.run)
     if taken:
         return Refused(taken)
-    job = taking.job
-    newer = frozenset(key for key, document in held.items() if document.accepted_at > job.created_at)
-    if job.expanding and newer:
-        return Overtaken(newer)
+    lost = frozenset(row.key for row in taking.rows if _is_lost(taking, row, held.get(row.key)))
+    if taking.job.expanding and lost:
+        return Overtaken(lost)
     if taking.on_existing is OnExisting.REPLACE:
         return None
-    there = frozenset(key for key, document in held.items() if document.visible or document.state in WORKING)
+    there = frozenset(
+        row.key
+        for row in taking.rows
+        if (document := held.get(row.key)) is not None
+        and document.run != row.held
+        and (document.visible or document.state in WORKING)
+    )
     return Occupied(there) if there else None
+
+
+def _is_lost(taking: TakeOver, row: Row, document: Document | None) -> bool:
+    """Did a newer request come to the document? A row that had it before must still have it, or nobody was told of
+    what came between; one that never had it must not bring back what was asked for before."""
+    if row.held:
+        return document is None or document.run != row.held
+    return document is not None and document.accepted_at > taking.job.created_at
 
 
 def _places(taking: TakeOver) -> list[Key]:
@@ -250,7 +278,7 @@ def _document_write(engine: Engine, taking: TakeOver, row: Row, before: Document
     key = keys.document(job.tenant, row.collection, row.key)
     if before is None:
         return Put(key, {**fresh, "created": fresh["updated"], "dead": {}}, when=(Absent(),))
-    dead = {f"dead.{run}": dead_value(left) for run, left in newly_dead(engine, job, row, before).items()}
+    dead = {f"dead.{run}": dead_value(left) for run, left in newly_dead(engine, job, before).items()}
     forgotten = tuple(name for name in _FORGOTTEN if name not in fresh)
     leaving = ("visible", "annotations") if job.kind is JobKind.DELETE else ()
     return Update(
@@ -294,13 +322,12 @@ def _fresh(engine: Engine, job: Job, row: Row, *, solo: bool) -> dict[str, Value
     return fresh
 
 
-def newly_dead(engine: Engine, job: Job, row: Row, before: Document) -> Mapping[RunId, DeadRun]:
+def newly_dead(engine: Engine, job: Job, before: Document) -> Mapping[RunId, DeadRun]:
     """The runs that lose the document by this: the working or failed one, and on deletion the visible one too."""
     since = stamp(engine.now())
     dead: dict[RunId, DeadRun] = {}
     if not before.gone and (before.visible is None or before.visible.run != before.run):
-        again = bool(row.origin) and before.origin == row.origin  # the same upload, named once more
-        dead[before.run] = DeadRun(before.chunks, since, "" if again else before.origin)
+        dead[before.run] = DeadRun(before.chunks, since, before.origin)
     if job.kind is JobKind.DELETE and before.visible is not None:
         dead[before.visible.run] = DeadRun(before.visible.chunks, since, before.visible.origin)
     return dead

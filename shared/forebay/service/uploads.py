@@ -246,7 +246,7 @@ def _start(engine: Engine, job: Job, row: Row, found: ObjectRef, upload: Key) ->
     open_row = replace(row, state=RowState.OPEN, source=found, origin=found.key)
     refused = take_over(
         engine,
-        TakeOver(job, [open_row], [arrived], solo=True, row_is=Is("state", RowState.AWAITING_UPLOAD.value)),
+        TakeOver(job, [open_row], [arrived], solo=True, former={row.key: row}),
     )
     if refused is None:
         engine.queues.offer([first_command(job.tenant, open_row)])

@@ -211,7 +211,7 @@ def row_views(
     cursor = window.cursor
     for _ in range(_ROUNDS_MOST):
         records, cursor = walk(engine, partitions, "R#", Window(window.limit - len(views), cursor))
-        found = _row_views(engine, job.tenant, [row_of(record) for record in records])
+        found = _row_views(engine, job, [row_of(record) for record in records])
         views += [view for view in found if status is None or view.status == status]
         if cursor is None or len(views) >= window.limit:
             break
@@ -225,7 +225,7 @@ def every_row(engine: Engine, job: Job) -> list[RowView]:
     there = {row.key for row in rows}
     asked = [unlocated_row(request, document, job) for document in request.documents] if request is not None else []
     rows += [row for row in asked if row.key not in there]
-    return _row_views(engine, job.tenant, sorted(rows, key=lambda row: row.position))
+    return _row_views(engine, job, sorted(rows, key=lambda row: row.position))
 
 
 def rows_in(engine: Engine, job: Job, states: Sequence[RowState]) -> list[Row]:
@@ -244,12 +244,20 @@ def _stored_rows(engine: Engine, job: Job, states: Sequence[RowState] = tuple(Ro
     return rows
 
 
-def _row_views(engine: Engine, tenant: TenantId, rows: Sequence[Row]) -> list[RowView]:
+def _row_views(engine: Engine, job: Job, rows: Sequence[Row]) -> list[RowView]:
+    rows = [_waiting_again(job, row) if job.redoes(row) else row for row in rows]
     still_open = [row for row in rows if row.state is RowState.OPEN]
-    places = {row.key: keys.document(tenant, row.collection, row.key) for row in still_open}
+    places = {row.key: keys.document(job.tenant, row.collection, row.key) for row in still_open}
     records = engine.records.get_many(list(places.values())) if places else {}
     documents = {key: document_of(records[place]) for key, place in places.items() if place in records}
     return [_row_view(row, documents.get(row.key)) for row in rows]
+
+
+def _waiting_again(job: Job, row: Row) -> Row:
+    """The row of a restarted job as it will be as soon as it is accepted again."""
+    run = keys.run_for(job.id, job.epoch, row.key)
+    fresh = replace(row, run=run, state=RowState.OPEN, error_code="", error_message="", started_at="", finished_at="")
+    return replace(fresh, attempts=0, chunks=0)
 
 
 def _row_view(row: Row, document: Document | None) -> RowView:

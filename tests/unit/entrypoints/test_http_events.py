@@ -15,6 +15,8 @@ SAMPLES = {
     "api_list_jobs": (Function.API, 200),
     "api_delete_document": (Function.API, 202),
     "api_cancel_job": (Function.API, 404),
+    "api_retry_job": (Function.API, 404),
+    "api_restart_job": (Function.API, 404),
     "api_health": (Function.API, 200),
     "search_chunks": (Function.SEARCH, 200),
 }

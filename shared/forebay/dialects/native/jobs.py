@@ -12,9 +12,10 @@ from forebay.dialects.native.requests import JobRequest, UploadRequest
 from forebay.dialects.native.responses import DryRunBody, JobBody, JobsBody, RowsBody, UploadBody
 from forebay.domain.document import JobId
 from forebay.domain.fingerprint import request_sha256
-from forebay.domain.job import JobKind
+from forebay.domain.job import JobKind, Redo
 from forebay.domain.requests import Window
 from forebay.service.cancel import cancel_job as cancel
+from forebay.service.restart import restart_job as restart
 from forebay.service.submit import dry_run, submit
 from forebay.service.uploads import request_upload
 from forebay.service.watch import JobFilter, find_job, fresh_view, job_view, job_views, row_views, view_of
@@ -95,6 +96,31 @@ def cancel_job(request: Request, job: parse.JobInPath) -> Response[JobBody]:
     return Response(200 if unchanged else 202, JSON, render.job(view_of(call.engine, now)))
 
 
+def retry_job(request: Request, job: parse.JobInPath) -> Response[JobBody]:
+    """Do a job's failed documents again.
+
+    The job has to have ended, with failed documents. Documents that a newer request took or deleted are that one's:
+    here they end canceled.
+    """
+    return _again(request, job, Redo.FAILED)
+
+
+def restart_job(request: Request, job: parse.JobInPath) -> Response[JobBody]:
+    """Do again what is not ready of a job.
+
+    The job has to have ended. Where all of its documents are ready, all are done again; what has not changed is not
+    embedded again unless the job said so. Documents that a newer request took or deleted are that one's: here they end
+    canceled. A deletion cannot be restarted.
+    """
+    return _again(request, job, Redo.REST)
+
+
+def _again(request: Request, job: str, redo: Redo) -> Response[JobBody]:
+    call = call_of(request)
+    again = restart(call.engine, call.tenant, JobId(parse.reference(job)), redo)
+    return Response(202, JSON, render.job(view_of(call.engine, again)))
+
+
 def create_upload(request: Request, body: Annotated[UploadRequest, Body()]) -> Response[UploadBody]:
     """Get a form to send a file by.
 
@@ -129,6 +155,14 @@ ENDPOINTS: Final = (
             200: {"description": "The job, unchanged", "content": {JSON: {"model": JobBody}}},
             202: {"description": "The job, canceled", "content": {JSON: {"model": JobBody}}},
         },
+    ),
+    Endpoint(
+        "POST", f"{words.BASE}/jobs/<job>/retry", retry_job, "Jobs", Scope.WRITE, status=202,
+        errors=("not_found", "invalid_transition"),
+    ),
+    Endpoint(
+        "POST", f"{words.BASE}/jobs/<job>/restart", restart_job, "Jobs", Scope.WRITE, status=202,
+        errors=("not_found", "invalid_transition"),
     ),
     Endpoint(
         "POST", f"{words.BASE}/uploads", create_upload, "Uploads", Scope.WRITE, status=201,
