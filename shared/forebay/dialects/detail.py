@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from forebay.dialects.dialect import JSON, Failure
 from forebay.domain.errors import ErrorKind, Problem
 
+NO_PATH: Final = "Not Found"  # as the framework says of paths that nobody answers
 _STATUS: Final[Mapping[str, int]] = {"malformed_json": 422}  # where the framework differs from the catalogue
 
 
@@ -60,7 +61,7 @@ def sentence(failure: Failure) -> str:
 def render_detail(failure: Failure, words: Mapping[str, str] | None = None) -> Response[str]:
     """The failure as `{"detail": ...}`; for a code that `words` has, in these words, or if they are empty without its
     hint, which may be about other things."""
-    told = (words or {}).get(failure.kind.code)
+    told = (words or {}).get(failure.kind.code) if failure.path_known else NO_PATH
     text = sentence(failure) if told is None else told or failure.message
     detail: JsonValue = list(problem_items(failure)) or text
     body = json.dumps({"detail": detail}, ensure_ascii=False)

@@ -147,6 +147,7 @@ class Failure:
     request_id: str
     problems: tuple[Problem, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)  # to be sent with it: Allow, Retry-After, ...
+    path_known: bool = True  # else it is `not_found`, because nobody answers there
 
 
 class Dialect(Protocol):

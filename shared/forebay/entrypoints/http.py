@@ -19,7 +19,7 @@ from forebay.dialects import DIALECTS
 from forebay.dialects.dialect import Call, Dialect, Endpoint, Function, ShowsRate
 from forebay.domain.errors import CallerError, Problem
 from forebay.entrypoints.health import dependencies
-from forebay.entrypoints.http_errors import MethodNotAllowed, failure_of
+from forebay.entrypoints.http_errors import MethodNotAllowed, NoSuchPath, failure_of
 from forebay.entrypoints.http_requests import Incoming, credential, event_for, incoming, parse_json
 from forebay.entrypoints.openapi import DOCUMENTATION, describe, register
 from forebay.service.authenticate import Principal, authenticate
@@ -104,16 +104,16 @@ class _Site:
         return answer
 
     def _find(self, request: Incoming) -> tuple[Endpoint, Dialect]:
-        """The endpoint asked for, and whose it is. Raises CallerError not_found, method_not_allowed."""
+        """The endpoint asked for, and whose it is. Raises NoSuchPath, MethodNotAllowed."""
         here = [owned for owned in self._owned if owned[0].pattern.fullmatch(request.path)]
         if not here:
-            raise CallerError("not_found", "There is no such path; see GET /openapi.json.")
+            raise NoSuchPath
         wanted = "GET" if request.method == "HEAD" else request.method
         for endpoint, dialect in here:
             if endpoint.method == wanted:
                 if self._function in endpoint.functions:
                     return endpoint, dialect
-                raise CallerError("not_found", "Another function answers this path.")
+                raise NoSuchPath("Another function answers this path.")
         allowed = {endpoint.method for endpoint, _ in here}
         raise MethodNotAllowed(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
 

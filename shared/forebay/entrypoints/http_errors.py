@@ -17,6 +17,13 @@ _TEXT_MOST: Final = 200
 _GIVEN_MOST: Final = 1_000
 
 
+class NoSuchPath(CallerError):
+    """Nobody answers there."""
+
+    def __init__(self, message: str = "There is no such path; see GET /openapi.json.") -> None:
+        super().__init__("not_found", message)
+
+
 class MethodNotAllowed(CallerError):
     """The path exists; `allowed` are its methods."""
 
@@ -32,7 +39,8 @@ def failure_of(error: Exception, request_id: str) -> Failure:
             return _invalid(problems_of(error), request_id)
         case CallerError():
             shown = tuple(_clean(problem) for problem in error.problems[:_PROBLEMS_MOST])
-            return Failure(error.kind, error.message[:500], request_id, shown, _headers(error))
+            known = not isinstance(error, NoSuchPath)
+            return Failure(error.kind, error.message[:500], request_id, shown, _headers(error), path_known=known)
         case DocumentError():
             return Failure(_as_request(error.kind), error.message, request_id)
         case TransientError() | Superseded():

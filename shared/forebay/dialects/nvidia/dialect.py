@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from pydantic import JsonValue
 
 from forebay.dialects import health
-from forebay.dialects.detail import problem_items, sentence
+from forebay.dialects.detail import NO_PATH, problem_items, sentence
 from forebay.dialects.dialect import JSON, Failure
 from forebay.dialects.nvidia import collections, documents, words
 from forebay.dialects.nvidia.bodies import ErrorResponse
@@ -18,7 +18,7 @@ from forebay.domain.errors import ErrorKind
 _UNFIT_STATUS: Final = 422
 # The framework's own failures are a `detail`; what the system itself answers with is a `message`.
 _DETAILS: Final = ("invalid_request", "malformed_json", "malformed_form", "method_not_allowed")
-_SAID: Final = {"method_not_allowed": "Method Not Allowed"}
+_METHOD: Final = "Method Not Allowed"
 
 _VERSIONED: Final = (
     *documents.ENDPOINTS,
@@ -57,8 +57,11 @@ class NvidiaDialect:
         if failure.problems:
             return _response(_UNFIT_STATUS, {"detail": [_item(each) for each in problem_items(failure)]}, failure)
         status = self.error_status(failure.kind)
+        if not failure.path_known:
+            return _response(status, {"detail": NO_PATH}, failure)
         if code in _DETAILS:
-            return _response(status, {"detail": _SAID.get(code, failure.message)}, failure)
+            text = _METHOD if code == "method_not_allowed" else failure.message
+            return _response(status, {"detail": text}, failure)
         return _response(status, {"message": failure.message if code == "not_found" else sentence(failure)}, failure)
 
 
