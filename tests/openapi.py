@@ -1,5 +1,6 @@
 """The OpenAPI document as the tests read it: what can be asked, with what, and what may come back."""
 
+import functools
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +60,8 @@ class Document:
         found: Mapping[str, Any] = Client().send("GET", "/openapi.json").json
         self.schemas: Mapping[str, Schema] = found["components"]["schemas"]
         self.operations = list(_operations(found))
-        self._validators: dict[str, jsonschema.Draft202012Validator] = {}
+        self._validator = functools.cache(self._validator_of)
+        self._problem = functools.lru_cache(2_000)(self._problem_of)  # many answers are the same
 
     def resolved(self, schema: Schema) -> Schema:
         """The schema behind a reference."""
@@ -88,15 +90,17 @@ class Document:
         media_type = answer.headers["content-type"].partition(";")[0]
         assert media_type in promised, f"{answer.status} {media_type} is not documented"
         if media_type.endswith("json"):
-            problem = jsonschema.exceptions.best_match(self._validator(promised[media_type]).iter_errors(answer.json))
-            assert problem is None, f"{answer.status}: {problem.message} at {problem.json_path}"
+            schema = json.dumps(promised[media_type], sort_keys=True)
+            problem = self._problem(schema, answer.text)
+            assert problem == "", f"{answer.status}: {problem}"
 
-    def _validator(self, schema: Schema) -> jsonschema.Draft202012Validator:
-        text = json.dumps(schema, sort_keys=True)
-        if text not in self._validators:
-            whole = {"components": {"schemas": self.schemas}, **schema}
-            self._validators[text] = jsonschema.Draft202012Validator(whole)
-        return self._validators[text]
+    def _validator_of(self, schema: str) -> jsonschema.Draft202012Validator:
+        return jsonschema.Draft202012Validator({"components": {"schemas": self.schemas}, **json.loads(schema)})
+
+    def _problem_of(self, schema: str, text: str) -> str:
+        """What does not fit, or nothing."""
+        found = jsonschema.exceptions.best_match(self._validator(schema).iter_errors(Answer(200, {}, text).json))
+        return f"{found.message} at {found.json_path}" if found else ""
 
 
 def _operations(document: Mapping[str, Any]) -> Iterator[Operation]:
