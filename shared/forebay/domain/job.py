@@ -108,7 +108,6 @@ class Job:
     dialect: str = "native"
     expanding: bool = False  # some documents are not accepted yet
     named: bool = False  # a deletion: of the documents that its request names, not of all
-    cancel_requested: bool = False  # by a caller, at any time before its end
     redo: Redo | None = None  # while it is expanded after a restart: of which documents
     refuses_existing: bool = False  # documents that are there already are not replaced
     filled: frozenset[int] = frozenset()  # shards whose rows have all ended
@@ -120,6 +119,7 @@ class Job:
     error_message: str = ""
     created_at: str = ""
     restarted_at: str = ""  # for the last time
+    canceled_at: str = ""  # when a caller asked for it, since then
     started_at: str = ""
     finished_at: str = ""
     due_at: str = ""
@@ -135,6 +135,11 @@ class Job:
     def epoch(self) -> str:
         """Since when it is done, for the first time or again: its runs and events are named by it."""
         return self.restarted_at or self.created_at
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Did a caller cancel it, at any time before its end?"""
+        return bool(self.canceled_at)
 
     @property
     def same_epoch(self) -> Condition:
@@ -166,7 +171,6 @@ def job_of(record: Record) -> Job:
         dialect=text(record, "dialect"),
         expanding=bool(record.get("expanding")),
         named=bool(record.get("named")),
-        cancel_requested=bool(record.get("cancel_requested")),
         redo=Redo(text(record, "redo")) if "redo" in record else None,
         refuses_existing=bool(record.get("refuses_existing")),
         filled=numbers(record, "filled"),
@@ -178,6 +182,7 @@ def job_of(record: Record) -> Job:
         error_message=text(record, "message"),
         created_at=text(record, "created"),
         restarted_at=text(record, "restarted"),
+        canceled_at=text(record, "canceled_at"),
         started_at=text(record, "started"),
         finished_at=text(record, "finished"),
         due_at=text(record, "due_at"),

@@ -15,6 +15,7 @@ from forebay.domain.errors import Superseded, TransientError
 from forebay.domain.job import Job, JobKind, Row, job_of, row_of
 from forebay.domain.records import Has, IsOneOf, Query, Update, Value, Write
 from forebay.domain.stored_document import document_of
+from forebay.domain.times import stamp
 from forebay.domain.transitions import OPEN_JOBS, WORKING, JobState, RowState
 from forebay.service.due import due_in
 from forebay.service.engine import Engine
@@ -51,9 +52,11 @@ def _marked(engine: Engine, job: Job) -> bool:
     open_shards = [shard for shard in range(job.shards) if shard not in job.filled]
     states = tuple(state.value for state in OPEN_JOBS)
     later = due_in(engine, job.id, engine.policy.times.job_check)
-    change: dict[str, Value] = {"state": JobState.CANCELING.value, "cancel_requested": True, **later}
+    change: dict[str, Value] = {"state": JobState.CANCELING.value, **later}
+    asked: dict[str, Value] = {"canceled_at": stamp(engine.now())}
     for start in range(0, len(open_shards) or 1, _COUNTERS):
-        writes: list[Write] = [Update(job.record_key, set=change, when=(IsOneOf("state", states), job.same_epoch))]
+        still_so = (IsOneOf("state", states), job.same_epoch)
+        writes: list[Write] = [Update(job.record_key, set=change, default=asked, when=still_so)]
         for shard in open_shards[start : start + _COUNTERS]:
             writes.append(Update(keys.counter(job.id, shard), set={"canceling": True}, when=(Has("left"),)))
         if engine.records.transact(writes) is not None:

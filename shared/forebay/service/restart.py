@@ -119,7 +119,7 @@ def _opening(engine: Engine, job: Job, again: Job, counters: Mapping[int, Counte
         **due_in(engine, job.id, engine.policy.times.job_check),
     }
     expiry: dict[str, Value] = {"rows_expire": job.expires + int(_ROWS_KEPT_LONGER.total_seconds())}
-    told = ("finished", "ttl", "error", "message", "cancel_requested")
+    told = ("finished", "ttl", "error", "message", "canceled_at")
     opening = Update(
         job.record_key,
         set=change | ({"filled": filled} if filled else {}),

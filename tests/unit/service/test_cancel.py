@@ -14,7 +14,7 @@ from forebay.service.remove import remove_document
 from forebay.service.sweep import sweep
 from forebay.service.uploads import check_upload, request_upload
 from forebay.service.watch import job_view
-from tests.builders import COLLECTION, TENANT, a_document_request, a_request_upload, a_submit_job
+from tests.builders import COLLECTION, NOON, TENANT, a_document_request, a_request_upload, a_submit_job
 from tests.engines import commands_of
 from tests.unit.service.scene import Scene, words
 
@@ -89,7 +89,7 @@ def test_a_worker_that_is_about_to_publish_cancels_instead(scene: Scene, documen
     cancel_now(scene, job)
     for key, record in marked.items():
         if key.sk == "META":
-            scene.records.records[key] = {**record, "state": "canceling", "cancel_requested": True}
+            scene.records.records[key] = {**record, "state": "canceling", "canceled_at": NOON}
         elif key == keys.counter(job.id, 0):
             scene.records.records[key] = {**record, "canceling": True}
         else:
