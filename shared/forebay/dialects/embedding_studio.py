@@ -23,7 +23,7 @@ from forebay.domain import requests
 from forebay.domain.document import Collection, is_name, stand_in
 from forebay.domain.errors import CATALOGUE, CallerError
 from forebay.domain.fingerprint import request_sha256
-from forebay.domain.job import Job, JobKind
+from forebay.domain.job import Job, JobKind, Redo
 from forebay.domain.metadata import filterable_part, members_line
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.cancel import cancel_job
@@ -32,7 +32,9 @@ from forebay.service.engine import Engine
 from forebay.service.failures import Room
 from forebay.service.lists import listed_jobs
 from forebay.service.remove import remove_documents
+from forebay.service.restart import restart_job
 from forebay.service.submit import Submitted, submit
+from forebay.service.wait import wait_for
 from forebay.service.watch import JobView, fresh_view, named_job, view_of
 
 NAME: Final = "embedding_studio"
@@ -42,9 +44,6 @@ CATEGORIES: Final = Collection("embedding_studio.categories")
 UPSERTION: Final = "upsertion"  # each kind of tasks has ids and a list of its own
 DELETION: Final = "deletion"
 ITEMS_MOST: Final = 50_000  # of a request; what the api function's memory and time are good for
-
-# -- words -------------------------------------------------------------------------------------------------------------
-
 
 TaskStatus = StrEnum("TaskStatus", "PENDING PROCESSING DONE CANCELED FAILED REFUSED")  # none is ever refused
 STATUS: Final[Mapping[JobState, TaskStatus]] = {
@@ -56,7 +55,7 @@ STATUS: Final[Mapping[JobState, TaskStatus]] = {
     JobState.FAILED: TaskStatus.FAILED,
     JobState.CANCELED: TaskStatus.CANCELED,
 }
-
+_ONLY_ENDED: Final = (TaskStatus.DONE, TaskStatus.FAILED)
 _NOT_STORED: Final = (RowState.FAILED, RowState.CANCELED)  # canceled without a request: superseded
 
 FailureStage = Literal["on_downloading", "on_inference", "on_splitting", "on_upsert", "other"]
@@ -78,13 +77,8 @@ DETAILS: Final[Mapping[str, str]] = {  # instead of the catalogue's
     "content_too_large": "Too many failed items for one answer; ask for fewer tasks, or see `GET /forebay/v1/jobs`.",
 }
 
-# -- bodies ------------------------------------------------------------------------------------------------------------
-
-
 TaskId = Annotated[str, Field(min_length=1, max_length=128)]
 _OPTIONAL: Final = Field(default=None, exclude_if=lambda it: it is None)  # left out where it is null
-
-
 _UPSERT: Final = {"task_id": "task-123", "items": [{"object_id": "obj-1", "payload": {"text": "deep learning paper"}}]}
 _DELETE: Final = {"task_id": "task-124", "object_ids": ["obj-1"]}
 
@@ -150,9 +144,6 @@ class TaskResponse(_Body):
     failed_item_ids: list[FailedItemId] | None = _OPTIONAL  # of deletions
 
 
-# -- items to documents ------------------------------------------------------------------------------------------------
-
-
 def document_of_item(engine: Engine, item: DataItem, position: int) -> requests.DocumentRequest:
     """The document that the item means. One that can never be stored gets a source that says so, and fails alone."""
     id_, source, payload = item.object_id, source_of_item(item), dict(item.payload or {})
@@ -181,8 +172,7 @@ def source_of_item(item: DataItem) -> requests.Source:
 
 
 def _named(engine: Engine, body: _RunRequest) -> tuple[str, str]:
-    """The task's id, alone and as answers and events show it. By default 24 hexadecimal digits, as EmbeddingStudio's
-    database makes them."""
+    """The task's id, by default 24 hexadecimal digits as MongoDB makes them: alone, and as answers show it."""
     task_id = body.id or body.task_id or hashlib.sha256(engine.new_id().encode()).hexdigest()[:24]
     return task_id, json.dumps({"id": task_id, "task_id": task_id})
 
@@ -214,19 +204,20 @@ def _asked(engine: Engine, submitted: Submitted) -> TaskResponse:
     return _told(Room(engine), view_of(engine, submitted.job) if submitted.replayed else fresh_view(new, 0))
 
 
+def _restart(call: Call, job: Job) -> TaskResponse:
+    engine = call.engine
+    if job.state is JobState.CANCELING:
+        job = wait_for(engine, job.id)
+    if not job.ended or not job.total or job.kind is JobKind.DELETE or job.error_code:
+        return _told(Room(engine), view_of(engine, job))
+    return _asked(engine, Submitted(restart_job(engine, call.tenant, job.id, Redo.REST), replayed=False))
+
+
 def _found(call: Call, kind: str, task_id: str) -> Job:
     job = named_job(call.engine, call.tenant, NAME, f"{kind}/{task_id}")
     if job is None:
         raise CallerError("not_found", f"Task with ID `{task_id}` not found")
     return job
-
-
-def _listed(call: Call, kind: str, status: TaskStatus | None) -> Iterator[JobView]:
-    for job in listed_jobs(call.engine, call.tenant, f"{NAME}.{kind}"):
-        if job.ended or status not in (TaskStatus.DONE, TaskStatus.FAILED):
-            view = view_of(call.engine, job)
-            if status in (None, status_of(view)):
-                yield view
 
 
 def status_of(view: JobView) -> TaskStatus:
@@ -244,20 +235,14 @@ def _told(room: Room, view: JobView) -> TaskResponse:
         for row, memo in room.failures(view, (RowState.FAILED,) if status is TaskStatus.CANCELED else _NOT_STORED)
     ]
     body = {**json.loads(job.memo), "status": status, "created_at": job.created_at}
-    body["updated_at"] = max(job.created_at, view.started_at, job.finished_at)
+    body["updated_at"] = max(job.epoch, view.started_at, job.canceled_at, job.finished_at)
     return TaskResponse.model_validate(
         body | {"failed_items" if job.kind is JobKind.INGEST else "failed_item_ids": failed}
     )
 
 
-# -- endpoints ---------------------------------------------------------------------------------------------------------
-
-
 def run_upsertion_task(request: Request, body: Annotated[UpsertionTaskRunRequest, Body()]) -> TaskResponse:
-    """Insert or replace objects.
-
-    A task's id with the same items is the same task; with other items it is a conflict.
-    """
+    """Insert or replace objects. The same id with the same items is the same task, with others a conflict."""
     return _upsert(call_of(request), body, OBJECTS)
 
 
@@ -286,13 +271,10 @@ def run_deletion_task(request: Request, body: Annotated[DeletionTaskRunRequest, 
     return _asked(engine, remove_documents(engine, command))
 
 
-TaskIdInQuery = Annotated[str, Query(description="The task's id.")]
+def _endpoints(kind: str, scope: Scope, runs: Mapping[str, Callable[..., TaskResponse]]) -> Iterator[Endpoint]:
+    """The endpoints of one kind of tasks: those that start one, and those that both kinds have."""
 
-
-def _shared(kind: str, scope: Scope) -> Iterator[Endpoint]:
-    """The endpoints that both kinds of tasks have."""
-
-    def info_task(request: Request, task_id: TaskIdInQuery) -> TaskResponse:
+    def info_task(request: Request, task_id: Annotated[str, Query()]) -> TaskResponse:
         """Read a task."""
         call = call_of(request)
         return _told(Room(call.engine), view_of(call.engine, _found(call, kind, task_id)))
@@ -306,9 +288,20 @@ def _shared(kind: str, scope: Scope) -> Iterator[Endpoint]:
         """List tasks, oldest first."""
         call = call_of(request)
         room = Room(call.engine)
-        return [_told(room, view) for view in islice(_listed(call, kind, status), offset, offset + limit)]
+        jobs = listed_jobs(call.engine, call.tenant, f"{NAME}.{kind}")
+        views = (view_of(call.engine, job) for job in jobs if job.ended or status not in _ONLY_ENDED)
+        wanted = (view for view in views if status in (None, status_of(view)))
+        return [_told(room, view) for view in islice(wanted, offset, offset + limit)]
 
-    def cancel_task(request: Request, task_id: TaskIdInQuery) -> TaskResponse:
+    def restart_task(request: Request, task_id: Annotated[str, Query()]) -> TaskResponse:
+        """Run again what has not succeeded of a task that has ended; if all has, everything.
+
+        A task in work is unchanged, and so is a deletion: nothing of it can have failed.
+        """
+        call = call_of(request)
+        return _restart(call, _found(call, kind, task_id))
+
+    def cancel_task(request: Request, task_id: Annotated[str, Query()]) -> TaskResponse:
         """Cancel a task.
 
         From the answer on nothing more of it becomes visible. One that has ended is unchanged, and so is a deletion.
@@ -317,28 +310,21 @@ def _shared(kind: str, scope: Scope) -> Iterator[Endpoint]:
         job = cancel_job(call.engine, call.tenant, _found(call, kind, task_id).id)
         return _told(Room(call.engine), view_of(call.engine, job))
 
-    errors = ("not_found", "content_too_large")
-    for answer, method, needed in (
-        (info_task, "GET", Scope.READ),
-        (list_tasks, "GET", Scope.READ),
-        (cancel_task, "PUT", scope),
-    ):
+    base = f"/embeddings/{kind}-tasks"
+    for path, run in runs.items():
+        yield Endpoint(
+            "POST", f"{base}/{path}", run, TAG, scope, errors=("idempotency_key_reused", "content_too_large")
+        )
+    for answer, method in ((info_task, "GET"), (list_tasks, "GET"), (restart_task, "PUT"), (cancel_task, "PUT")):
         word, _, rest = answer.__name__.partition("_")
         answer.__name__ = f"{word}_{kind}_{rest}"
-        yield Endpoint(method, f"/embeddings/{kind}-tasks/{word}", answer, TAG, needed, errors=errors)
-
-
-def _run(path: str, answer: Callable[..., TaskResponse], scope: Scope) -> Endpoint:
-    errors = ("idempotency_key_reused", "content_too_large")
-    return Endpoint("POST", f"/embeddings/{path}/run", answer, TAG, scope, errors=errors)
+        needed = Scope.READ if method == "GET" else scope
+        yield Endpoint(method, f"{base}/{word}", answer, TAG, needed, errors=("not_found", "content_too_large"))
 
 
 _ONCE: Final = (
-    _run("upsertion-tasks", run_upsertion_task, Scope.WRITE),
-    _run("upsertion-tasks/categories", run_categories_upsertion_task, Scope.WRITE),
-    *_shared(UPSERTION, Scope.WRITE),
-    _run("deletion-tasks", run_deletion_task, Scope.DELETE),
-    *_shared(DELETION, Scope.DELETE),
+    *_endpoints(UPSERTION, Scope.WRITE, {"run": run_upsertion_task, "categories/run": run_categories_upsertion_task}),
+    *_endpoints(DELETION, Scope.DELETE, {"run": run_deletion_task}),
 )
 
 

@@ -229,8 +229,9 @@ def every_row(engine: Engine, job: Job) -> list[RowView]:
 
 
 def rows_in(engine: Engine, job: Job, states: Sequence[RowState]) -> list[Row]:
-    """The job's rows in these states, in the order of its request; those not accepted yet have none."""
-    return sorted(_stored_rows(engine, job, states), key=lambda row: row.position)
+    """The job's rows in these states, in the order of its request; of those that wait to be accepted, none."""
+    rows = [row for row in _stored_rows(engine, job, states) if not job.redoes(row)]
+    return sorted(rows, key=lambda row: row.position)
 
 
 def _stored_rows(engine: Engine, job: Job, states: Sequence[RowState] = tuple(RowState)) -> list[Row]:

@@ -152,7 +152,7 @@ def test_failures_that_do_not_fit_into_an_answer_are_told_without_what_was_sent(
 
 @pytest.mark.parametrize("prefix", ["/embeddings", "/api/v1/embeddings"])
 def test_every_path_is_there_with_both_prefixes(prefix: str) -> None:
-    words = {"run": "POST", "info": "GET", "list": "GET", "cancel": "PUT"}
+    words = {"run": "POST", "info": "GET", "list": "GET", "restart": "PUT", "cancel": "PUT"}
     tasks = {
         (method, f"{prefix}/{kind}-tasks/{word}")
         for kind in ("upsertion", "deletion")
