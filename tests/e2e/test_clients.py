@@ -1,5 +1,6 @@
 """The programs that the systems' documentations show work unchanged (`clients/`)."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,27 @@ def test_embedding_studio_runs_a_task(cloud: Cloud, tmp_path: Path) -> None:
     assert cloud.hits("embedding_studio", "neural networks")[0]["text"] == "deep learning paper"
     assert "already" in categories["detail"]
     assert samples.asked("cancel.sh") == done
+
+
+# -- NVIDIA ------------------------------------------------------------------------------------------------------------
+
+
+def test_nvidia_uploads_files_and_waits(cloud: Cloud, tmp_path: Path) -> None:
+    samples = Samples("nvidia", tmp_path, {"http://localhost:8082": cloud.url})
+    names = [f"document{number}.pdf" for number in (1, 2, 3)]
+    for name in names:
+        (tmp_path / name).write_bytes(pdf(f"{HERONS}\n{name}"))
+
+    samples.run("create_collection.sh")
+    task = samples.asked("upload.sh")["task_id"]
+    first = samples.asked("status.sh", {"TASK_ID": task})
+    last = json.loads(samples.run("wait.py", {"TASK_ID": task}))
+
+    assert (first["state"] in {"PENDING", "FINISHED"}, first["result"]["total_documents"]) == (True, 3)
+    assert last["state"] == "FINISHED"
+    assert (last["result"]["total_documents"], last["result"]["documents_completed"]) == (3, 3)
+    assert sorted(each["document_name"] for each in last["result"]["documents"]) == names
+    assert last["nv_ingest_status"] == {
+        "extraction_completed": 3,
+        "document_wise_status": dict.fromkeys(names, "completed"),
+    }
