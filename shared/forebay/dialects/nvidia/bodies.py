@@ -151,7 +151,7 @@ def _files(given: object) -> object:
     return [None] if isinstance(given, str) else given  # a field of text where files are wanted
 
 
-class UploadForm(NvidiaBody):
+class DocumentUploadForm(NvidiaBody):
     """Files, and how they are to be ingested."""
 
     model_config = _example(
@@ -228,7 +228,7 @@ class DocumentListResponse(NvidiaBody):
     documents: list[UploadedDocument] = []
 
 
-class ErrorResponse(NvidiaBody):
+class NvidiaError(NvidiaBody):
     """A failure: `message`, or `detail` where the request does not fit."""
 
     message: str | None = Field(default=None, exclude_if=lambda value: value is None)

@@ -12,7 +12,7 @@ from forebay.dialects import health
 from forebay.dialects.detail import NO_PATH, problem_items, sentence
 from forebay.dialects.dialect import JSON, Failure
 from forebay.dialects.nvidia import collections, documents, words
-from forebay.dialects.nvidia.bodies import ErrorResponse
+from forebay.dialects.nvidia.bodies import NvidiaError
 from forebay.domain.errors import ErrorKind
 
 _UNFIT_STATUS: Final = 422
@@ -36,7 +36,7 @@ class NvidiaDialect:
         *_VERSIONED,
         *(replace(each, path=each.path.removeprefix("/v1"), listed=False) for each in _VERSIONED),
     )
-    error_body = ErrorResponse
+    error_body = NvidiaError
     error_media_type = JSON
     tags = MappingProxyType(
         {

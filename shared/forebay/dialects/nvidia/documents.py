@@ -1,7 +1,7 @@
 """Uploads and their tasks, and the documents of a collection."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Final
 
@@ -13,17 +13,19 @@ from forebay.dialects.nvidia import words
 from forebay.dialects.nvidia.bodies import (
     DEFAULT_COLLECTION,
     DocumentListResponse,
-    ErrorResponse,
+    DocumentUploadForm,
     IngestionTaskResponse,
     IngestionTaskStatusResponse,
     Names,
+    NvidiaError,
     UploadDocumentResponse,
-    UploadForm,
+    UploadedDocument,
 )
 from forebay.dialects.nvidia.collections import collection_called, kept_with, schema_of
 from forebay.dialects.nvidia.results import Room, shown_documents, task_status, unknown_task, upload_result
 from forebay.dialects.nvidia.uploads import Target, parsed_data, upload_command
 from forebay.domain import keys
+from forebay.domain.document import is_name
 from forebay.domain.errors import CallerError
 from forebay.domain.requests import OnExisting, RemoveDocuments
 from forebay.domain.transitions import WORKING
@@ -38,11 +40,11 @@ from forebay.service.watch import known_job
 TAG: Final = "Ingestion APIs"
 _PATIENCE: Final = "5"  # seconds until a client looks again
 
-Uploaded = Response[UploadDocumentResponse | IngestionTaskResponse | ErrorResponse]
+Uploaded = Response[UploadDocumentResponse | IngestionTaskResponse | NvidiaError]
 CollectionName = Annotated[str, Query(description="The collection's name.")]
 
 
-def upload_documents(request: Request, form: Annotated[UploadForm, Body()]) -> Uploaded:
+def upload_documents(request: Request, form: Annotated[DocumentUploadForm, Body()]) -> Uploaded:
     """Ingest files.
 
     A file whose name is in the collection already fails; the others go on. Several files of one name: the first counts.
@@ -51,7 +53,7 @@ def upload_documents(request: Request, form: Annotated[UploadForm, Body()]) -> U
     return _ingest(call_of(request), form, OnExisting.REFUSE)
 
 
-def update_documents(request: Request, form: Annotated[UploadForm, Body()]) -> Uploaded:
+def update_documents(request: Request, form: Annotated[DocumentUploadForm, Body()]) -> Uploaded:
     """Ingest files, replacing those of the same name.
 
     The old version stays searchable until the new one is complete, and for good when that fails.
@@ -66,7 +68,7 @@ _NO_COLLECTION: Final = {
 }
 
 
-def _ingest(call: Call, form: UploadForm, on_existing: OnExisting) -> Uploaded:
+def _ingest(call: Call, form: DocumentUploadForm, on_existing: OnExisting) -> Uploaded:
     body = parsed_data(form.data)
     name, collection = collection_called(body.collection_name)
     kept = kept_with(call, collection)
@@ -82,7 +84,7 @@ def _ingest(call: Call, form: UploadForm, on_existing: OnExisting) -> Uploaded:
     if job.ended:
         return Response(200, JSON, upload_result(call.engine, job))
     message = f"The ingestion goes on in the background: see GET /v1/status?task_id={task_id}"
-    return Response(503, JSON, ErrorResponse(message=message), headers={"Retry-After": _PATIENCE})
+    return Response(503, JSON, NvidiaError(message=message), headers={"Retry-After": _PATIENCE})
 
 
 def get_task_status(
@@ -99,50 +101,55 @@ def get_documents(
     collection_name: CollectionName = DEFAULT_COLLECTION,
     max_results: Annotated[int, Query(ge=1, le=1_000_000, description="As many as fit into one answer.")] = 1_000,
     force_get_metadata: Annotated[bool, Query(description="Read large metadata of many documents, too.")] = False,  # noqa: FBT002
-) -> DocumentListResponse:
+) -> Response[DocumentListResponse]:
     """List the documents of a collection that are searchable."""
     call = call_of(request)
     name, collection = collection_called(collection_name)
     if kept_with(call, collection) is None:
-        raise CallerError("not_found", f"Document listing failed due to error: Collection {name} does not exist.")
+        return _listing(404, f"Document listing failed due to error: Collection {name} does not exist.")
     room = Room(call.engine.policy.limits.answer_bytes)
     room = replace(room, reads_left=max_results) if force_get_metadata else room
     views = visible_documents(call.engine, call.tenant, collection)
     limited = (view for view, _ in zip(views, range(max_results), strict=False))
     shown = sorted(shown_documents(call.engine, limited, room), key=lambda each: each.document_name)
-    return DocumentListResponse(
-        message="Document listing successfully completed.",
-        total_documents=max(len(shown), collection_view(call.engine, call.tenant, collection).documents),
-        documents=shown,
-    )
+    total = max(len(shown), collection_view(call.engine, call.tenant, collection).documents)
+    return _listing(200, "Document listing successfully completed.", shown, total)
 
 
 def delete_documents(
     request: Request,
     document_names: Annotated[Names | None, Body()] = None,
     collection_name: CollectionName = DEFAULT_COLLECTION,
-) -> DocumentListResponse:
+) -> Response[DocumentListResponse]:
     """Delete documents by name.
 
-    When the answer comes, nobody can read or find them any more. A file that is being ingested is not searchable later.
+    When the answer comes, nobody can read or find them any more, and files that are still being ingested never will be.
     """
     call = call_of(request)
     name, collection = collection_called(collection_name)
     if kept_with(call, collection) is None:
-        raise CallerError("not_found", f"Failed to delete files due to error: Collection {name} does not exist.")
+        return _listing(404, f"Failed to delete files due to error: Collection {name} does not exist.")
     names = list(dict.fromkeys(document_names or []))
     there = documents_called(call.engine, call.tenant, collection, names)
     doomed = {name: each for name, each in there.items() if each.visible is not None or each.state in WORKING}
     views = [DocumentView(document, document.state.value) for document in doomed.values()]
     shown = list(shown_documents(call.engine, views, Room(call.engine.policy.limits.answer_bytes)))
-    if doomed:
-        remove_documents(call.engine, RemoveDocuments(call.tenant, collection, tuple(doomed), dialect=words.NAME))
+    ids = tuple(name for name in names if is_name(name))  # also those that a large upload has yet to bring
+    if ids:
+        remove_documents(call.engine, RemoveDocuments(call.tenant, collection, ids, dialect=words.NAME))
     lacking = [name for name in names if name not in doomed]
     message = "Files deleted successfully"
     if lacking:
         message = f"The following document(s) do not exist in the vectorstore: {', '.join(lacking)}"
         message = f"Some documents deleted successfully. {message}" if doomed else message
-    return DocumentListResponse(message=message, total_documents=len(doomed), documents=shown)
+    return _listing(200, message, shown, len(doomed))
+
+
+def _listing(
+    status: int, message: str, documents: Sequence[UploadedDocument] = (), total: int = 0
+) -> Response[DocumentListResponse]:
+    body = DocumentListResponse(message=message, total_documents=total, documents=list(documents))
+    return Response(status, JSON, body)
 
 
 def _upload(method: str, answer: Callable[..., Uploaded]) -> Endpoint:
