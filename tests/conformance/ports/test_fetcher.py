@@ -206,6 +206,7 @@ def test_a_bomb_goes_off_within_the_limit(server: WebServer, tmp_path: Path) -> 
         ("gzip", b"no gzip", "corrupt"),
         ("gzip", gzip.compress(b"turbine")[:-6], "corrupt"),
     ],
+    ids=["unknown", "none", "cut"],
 )
 def test_a_coding_that_cannot_be_undone_is_the_documents_fault(
     server: WebServer, coding: str, content: bytes, code: str, tmp_path: Path
