@@ -8,6 +8,7 @@ from forebay.domain.job import Redo
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
+from tests.simulation.removals import delete_several
 from tests.simulation.scenario import LONG, ONE, PAGE, TWO
 from tests.simulation.users import (
     cancel,
@@ -174,6 +175,18 @@ def _removal_and_ingest(world: World) -> tuple[Act, Act]:
     world.drain()
     world.ask(lambda engine: remove_collection(engine, TENANT, COLLECTION))
     return delivery(world, take(world, "control")), lambda: send(world, "second", ("z", TWO))
+
+
+def _removal_and_replace(world: World) -> tuple[Act, Act]:
+    send(world, "first", ("a", ONE), ("b", ONE))
+    world.drain()
+    names = ("a", "b", *(f"never{number}" for number in range(20)))
+
+    def replace_later() -> None:
+        world.pass_time(world.clock() + timedelta(seconds=1))
+        send(world, "second", ("a", TWO))
+
+    return lambda: delete_several(world, "removal", *names), replace_later
 
 
 def _arrival_and_expiry(world: World) -> tuple[Act, Act]:
@@ -432,6 +445,7 @@ EVERY: tuple[Pair, ...] = (
     Pair("removal x removal", _two_removals_expand, lambda w: is_gone(w, "a") + is_gone(w, "b")),
     Pair("removal x embed", _removal_and_embed, lambda w: is_gone(w, "a")),
     Pair("removal x ingest", _removal_and_ingest, lambda w: is_gone(w, "a") + shows(w, "z", TWO)),
+    Pair("removal x replace", _removal_and_replace, lambda w: is_gone(w, "b")),
     Pair("upload expires x arrives", _arrival_and_expiry),
     Pair("fetch x the same", _fetch_twice, lambda w: shows(w, "a", ONE)),
     Pair("fetch x delete", _fetch_and(lambda w: delete(w, "a")), lambda w: is_gone(w, "a")),

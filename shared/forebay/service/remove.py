@@ -21,7 +21,7 @@ from forebay.service.finish import finish
 from forebay.service.references import find_document
 from forebay.service.settle import ShardEnd, shard_writes
 from forebay.service.submit import Submitted, job_record, listing, recorded, replayed
-from forebay.service.take_over import Hindrance, TakeOver, TooManyWrites, take_over
+from forebay.service.take_over import Hindrance, Overtaken, TakeOver, TooManyWrites, take_over
 
 log = logging.getLogger(__name__)
 
@@ -167,6 +167,11 @@ def _remove_slice(engine: Engine, job: Job, documents: list[Document]) -> None:
     if isinstance(refused, TooManyWrites):
         for document in documents:
             _remove_slice(engine, job, [document])
+        return
+    if isinstance(refused, Overtaken):  # by a request that came after this one: that one decides
+        rest = [document for document in documents if document.key not in refused.keys]
+        if rest:
+            _remove_slice(engine, job, rest)
         return
     if isinstance(refused, Refused):
         raise Superseded("the expansion has ended or these documents are taken already")
