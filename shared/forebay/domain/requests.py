@@ -134,6 +134,7 @@ class SubmitJob:
     on_existing: OnExisting = OnExisting.REPLACE
     hopeless: Hopeless = Hopeless.REFUSED
     kind: JobKind = JobKind.INGEST
+    unreadable: BadSource | None = None  # why its documents could not even be looked for: there are none, and it fails
     also: tuple[Write, ...] = ()  # written with the job, in the same transaction
 
 

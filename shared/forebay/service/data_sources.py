@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from forebay.domain import keys
 from forebay.domain.data_source import DataSource, NamedUploads, ObjectsBelow, data_source_of, data_source_record
 from forebay.domain.document import Collection, DocumentId, ObjectRef, TenantId, is_name, stand_in
-from forebay.domain.errors import CATALOGUE, CallerError, Problem
+from forebay.domain.errors import CATALOGUE, CallerError, DocumentError, Problem
 from forebay.domain.records import Absent, Cursor, Delete, Has, Put, Query, Refused
-from forebay.domain.requests import DocumentRequest, ObjectSource, SubmitJob, UploadSource
+from forebay.domain.requests import BadSource, DocumentRequest, ObjectSource, SubmitJob, UploadSource
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.times import ordered_id, stamp
 from forebay.domain.transitions import DocumentState
@@ -40,25 +40,30 @@ def add_data_source(engine: Engine, source: DataSource, request: SubmitJob) -> S
     """Record the data source and the job that takes in its documents by one transaction: both are there, or neither.
 
     `request` says all of the job but its documents and their options. Raises CallerError invalid_request (too many
-    objects), DocumentError source_forbidden, source_missing (no such bucket), TransientError.
+    objects), TransientError.
     """
     recorded = Put(source.record_key, data_source_record(source), when=(Absent(),))
     return sync_data_source(engine, source, replace(request, also=(recorded,)))
 
 
 def sync_data_source(engine: Engine, source: DataSource, request: SubmitJob) -> Submitted:
-    """Start a job for what is new at the data source; with nothing new it has no documents and ends at once.
+    """Start a job for what is new at the data source; with nothing new it has no documents and ends at once, and so it
+    does where the place cannot be read: then it has failed.
 
     What vanished there stays a document. Repeated, it leaves alone what is on its way. Raises as `add_data_source`.
     """
-    held = _held(engine, source)
+    request = replace(request, request_sha256=source.id)
+    try:
+        held = _held(engine, source)
+    except DocumentError as error:
+        return submit(engine, replace(request, unreadable=BadSource(error.code, error.message)))
     known = _known(engine, source, held)
     documents = tuple(
         DocumentRequest(each.id, "", "", each.content, position=position)
         for position, each in enumerate(each for each in held if not _taken(known.get(each.id), each.ref))
     )
     options = default_options(engine, source.tenant, source.collection)
-    return submit(engine, replace(request, documents=documents, options=options, request_sha256=source.id))
+    return submit(engine, replace(request, documents=documents, options=options))
 
 
 def _held(engine: Engine, source: DataSource) -> list[_Held]:

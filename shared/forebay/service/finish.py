@@ -34,6 +34,8 @@ def finish(engine: Engine, job_id: JobId) -> None:
 def _final_state(job: Job) -> JobState:
     """By what became of its documents; a job that was canceled and not too late for any of them is canceled."""
     sums = job.counts
+    if job.error_code:  # from its beginning: its documents could not be looked for
+        return JobState.FAILED
     if job.cancel_requested and sums.canceled:
         return JobState.CANCELED
     return finished(ready=sums.ready + sums.unchanged, failed=sums.failed, canceled=sums.canceled)

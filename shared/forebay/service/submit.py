@@ -114,6 +114,7 @@ def _refuse_bad(engine: Engine, request: SubmitJob) -> None:
 
 def _new_job(engine: Engine, request: SubmitJob) -> Job:
     given = request.idempotency_key
+    failed = request.unreadable
     id_ = JobId(f"job_{engine.new_id()}") if given is None else keys.job_id_for(request.tenant, request.dialect, given)
     return Job(
         id=id_,
@@ -129,6 +130,8 @@ def _new_job(engine: Engine, request: SubmitJob) -> Job:
         callbacks=request.callbacks,
         memo=request.memo,
         refuses_existing=request.on_existing is OnExisting.REFUSE,
+        error_code=failed.code if failed is not None else "",
+        error_message=failed.message if failed is not None else "",
         created_at=stamp(engine.now()),
     )
 
@@ -177,6 +180,7 @@ def job_record(engine: Engine, job: Job) -> Record:
     }
     record |= {name: amount for name, amount in job.counts.as_mapping().items() if amount}
     record |= {name: True for name in ("expanding", "named", "refuses_existing") if getattr(job, name)}
+    record |= {"error": job.error_code, "message": job.error_message[:500]} if job.error_code else {}
     return record | ({"filled": job.filled} if job.filled else {})
 
 

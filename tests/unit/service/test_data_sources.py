@@ -8,7 +8,7 @@ import pytest
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain.data_source import DataSource, NamedUploads, ObjectsBelow
 from forebay.domain.document import Collection, TenantId
-from forebay.domain.errors import CallerError, DocumentError
+from forebay.domain.errors import CallerError
 from forebay.domain.job import Job, JobKind
 from forebay.domain.requests import Address, Hopeless, SubmitJob
 from forebay.domain.transitions import JobState
@@ -29,7 +29,7 @@ from forebay.service.remove import remove_document
 from forebay.service.remove_collection import remove_collection
 from forebay.service.search import search
 from forebay.service.uploads import remove_upload, store_upload
-from forebay.service.watch import every_row
+from forebay.service.watch import every_row, known_job
 from tests.builders import COLLECTION, TENANT, a_request_upload, a_search
 from tests.engines import Driver, memory_engine
 from tests.unit.service.scene import Scene, a_scene
@@ -195,11 +195,24 @@ def test_a_prefix_with_more_objects_than_a_data_source_takes_is_refused() -> Non
         ObjectsBelow("uploads", ""),
     ],
 )
-def test_a_place_that_the_tenant_may_not_read_is_refused(scene: Scene, holds: ObjectsBelow) -> None:
-    with pytest.raises(DocumentError) as raised:
-        add_data_source(scene.engine, a_source(scene, holds), a_request())
-    assert raised.value.code == "source_forbidden"
-    assert list(data_sources(scene.engine, TENANT, COLLECTION)) == []
+def test_a_place_that_the_tenant_may_not_read_fails_the_job(scene: Scene, holds: ObjectsBelow) -> None:
+    source = a_source(scene, holds)
+
+    job = known_job(scene.engine, TENANT, add_data_source(scene.engine, source, a_request()).job.id)
+
+    assert job is not None
+    assert (job.state, job.error_code, job.total) == (JobState.FAILED, "source_forbidden", 0)
+    assert list(data_sources(scene.engine, TENANT, COLLECTION)) == [source]
+
+
+def test_a_sync_takes_what_has_become_readable(scene: Scene) -> None:
+    source, job = added(scene, ObjectsBelow("elsewhere", ""))
+    scene.objects.put_object("elsewhere", "a.txt", b"turbine")
+    allowed = replace(scene.engine, policy=Policy(allowed_buckets=frozenset({"acme:elsewhere"})))
+
+    again = sync_data_source(allowed, source, a_request()).job
+
+    assert (job.state, again.state, again.total) == (JobState.FAILED, JobState.QUEUED, 1)
 
 
 def test_a_large_data_source_is_recorded_with_its_job(scene: Scene) -> None:
