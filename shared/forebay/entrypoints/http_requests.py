@@ -115,12 +115,13 @@ def _content(request: Incoming) -> bytes:
 def credential(headers: Mapping[str, str]) -> str | None:
     """The key that the request carries; None when it carries no credentials at all.
 
-    `Authorization` comes before `x-api-key`. Raises CallerError unauthenticated for a scheme that nobody knows.
+    `Authorization` comes before `x-api-key`; one that is empty, or whose token is, counts as none: so clients without a
+    key fill in their template. Raises CallerError unauthenticated for a scheme that nobody knows.
     """
-    given = headers.get("authorization")
-    if given is None:
+    given = headers.get("authorization", "").strip()
+    if given.lower() in ("", "bearer"):
         return headers.get("x-api-key")
-    scheme, _, rest = given.strip().partition(" ")
+    scheme, _, rest = given.partition(" ")
     match scheme.lower():
         case "bearer":
             return rest.strip()

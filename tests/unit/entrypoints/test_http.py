@@ -162,6 +162,16 @@ def test_the_password_of_basic_credentials_is_the_key() -> None:
     assert client.send("GET", JOBS, headers={"Authorization": f"Basic {credentials}"}).status == 200
 
 
+@pytest.mark.parametrize("sent", ["", "Bearer", "bearer  "])
+def test_an_empty_token_counts_as_none(sent: str) -> None:
+    anyone, guarded = Client(), Client(engine_on_fakes(Policy()))
+    key = create_key(guarded.engine, TenantId("acme"), {"read"})
+
+    assert anyone.send("GET", JOBS, headers={"Authorization": sent}).status == 200
+    assert guarded.send("GET", JOBS, headers={"Authorization": sent}).status == 401
+    assert guarded.send("GET", JOBS, headers={"Authorization": sent, "x-api-key": key}).status == 200
+
+
 def test_another_tenants_job_is_not_found() -> None:
     client = Client()
     job = client.send("POST", JOBS, JOB).json["id"]
