@@ -7,6 +7,7 @@ import io
 import json
 import re
 from typing import Final
+from urllib.parse import unquote
 
 import multipart
 
@@ -16,6 +17,8 @@ from forebay.domain.errors import CallerError
 FORM: Final = "multipart/form-data"
 _PARTS_MOST: Final = 2_000
 _HEADER_BYTES_MOST: Final = 8_192
+# Not of forms (RFC 7578 section 4.2), but .NET and older libraries send it: https://www.rfc-editor.org/rfc/rfc5987
+_EXTENDED_NAME: Final = re.compile(r";\s*filename\*\s*=\s*([\w-]+)'[\w-]*'([^;\s]+)", re.IGNORECASE)
 
 
 def parse_form(content: bytes, content_type: str) -> tuple[str, tuple[UploadedFile, ...]]:
@@ -33,19 +36,28 @@ def parse_form(content: bytes, content_type: str) -> tuple[str, tuple[UploadedFi
             spool_limit=len(content) + 1,
             memory_limit=len(content) + 1,
         ).parts()
-        fields: dict[str, str | list[str]] = {part.name: part.value for part in parts if not part.filename}
+        names = [_filename(part) for part in parts]
+        fields: dict[str, str | list[str]] = {
+            part.name: part.value for part, name in zip(parts, names, strict=True) if not name
+        }
     except (multipart.MultipartError, UnicodeError, LookupError) as error:
         raise _unfit(f"no well-formed form: {error}") from error
     files = tuple(
-        UploadedFile(part.name, _basename(part.filename), part.content_type, part.raw)
-        for part in parts
-        if part.filename
+        UploadedFile(part.name, _basename(name), part.content_type, part.raw)
+        for part, name in zip(parts, names, strict=True)
+        if name
     )
     for file in files:
         named = fields.setdefault(file.field, [])
         if isinstance(named, list):
             named.append(file.name)
     return json.dumps(fields), files
+
+
+def _filename(part: multipart.MultipartPart) -> str:
+    """The name of the part's file, "" where it is none; the one that says its charset is the better of two."""
+    extended = _EXTENDED_NAME.search(part.disposition)
+    return unquote(extended[2], encoding=extended[1]) if extended else part.filename or ""
 
 
 def _basename(filename: str) -> str:

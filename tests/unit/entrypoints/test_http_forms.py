@@ -51,6 +51,24 @@ def test_a_file_may_have_a_name_of_any_script() -> None:
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        "filename*=UTF-8''b%C3%BCro.txt",
+        "filename=\"=?utf-8?B?YsO8cm8udHh0?=\"; filename*=utf-8''b%C3%BCro.txt",
+        "filename*=iso-8859-1'de'b%FCro.txt; filename=\"b?ro.txt\"",
+    ],
+    ids=["alone", "as .NET sends it", "first"],
+)
+def test_a_files_name_may_say_its_charset(told: str) -> None:
+    head = f'Content-Disposition: form-data; name="documents"; {told}\r\nContent-Type: text/plain'
+
+    text, files = parse_form(f"--{BOUNDARY}\r\n{head}\r\n\r\nA\r\n--{BOUNDARY}--\r\n".encode(), TYPE)
+
+    assert json.loads(text) == {"documents": ["büro.txt"]}
+    assert [(file.name, file.media_type, file.content) for file in files] == [("büro.txt", "text/plain", b"A")]
+
+
+@pytest.mark.parametrize(
     ("body", "content_type"),
     [
         (b"", TYPE),
