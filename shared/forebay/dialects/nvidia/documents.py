@@ -106,7 +106,7 @@ def get_documents(
     call = call_of(request)
     name, collection = collection_called(collection_name)
     if kept_with(call, collection) is None:
-        return _listing(404, f"Document listing failed due to error: Collection {name} does not exist.")
+        return _listing(404, f"Document listing failed due to error Collection {name} does not exist.")
     room = Room(call.engine.policy.limits.answer_bytes)
     room = replace(room, reads_left=max_results) if force_get_metadata else room
     views = visible_documents(call.engine, call.tenant, collection)
