@@ -55,7 +55,9 @@ def _item(problem: Problem) -> dict[str, JsonValue]:
 
 def sentence(failure: Failure) -> str:
     """The failure in one text: what is wrong, then what to do about it."""
-    return f"{failure.message} {failure.kind.hint}".strip()
+    if not failure.kind.hint:
+        return failure.message
+    return f"{failure.message.rstrip('.')}. {failure.kind.hint}"
 
 
 def render_detail(failure: Failure, words: Mapping[str, str] | None = None) -> Response[str]:
