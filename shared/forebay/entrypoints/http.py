@@ -5,6 +5,7 @@ gateway event → Incoming → endpoint (404, 405) → principal (401, 429, 403)
 """
 
 import functools
+import itertools
 import json
 import logging
 import time
@@ -156,16 +157,23 @@ class _Site:
         }
 
     def _owner(self, path: str) -> Dialect:
-        """Whose path it is; one that nobody knows is whose paths begin like it, as far as possible."""
+        """Whose path it is; one that nobody knows is whose paths begin most like it, if that is one dialect's."""
         owners = (dialect for endpoint, dialect in self._owned if endpoint.pattern.fullmatch(path))
-        likely = [owned for owned in self._owned if f"{path}/".startswith(f"{owned[0].root}/")]
-        longest = max(likely, key=lambda owned: len(owned[0].root), default=(None, self._default))
-        return next(owners, longest[1])
+        alike = [(_segments_alike(path, endpoint.root), dialect) for endpoint, dialect in self._owned]
+        most = max(number for number, _ in alike)
+        likely = {dialect for number, dialect in alike if number == most}
+        return next(owners, likely.pop() if len(likely) == 1 else self._default)
 
 
 def _timed(engine: Engine, context: LambdaContext) -> Engine:
     """The engine, knowing how long this invocation may still take."""
     return replace(engine, remaining_seconds=lambda: context.get_remaining_time_in_millis() / 1_000)
+
+
+def _segments_alike(path: str, root: str) -> int:
+    """With how many equal segments the two begin."""
+    pairs = zip(path.split("/"), root.split("/"), strict=False)
+    return len(list(itertools.takewhile(lambda pair: pair[0] == pair[1], pairs)))
 
 
 def _refuse_too_many(rate: Rate) -> None:

@@ -94,7 +94,17 @@ def test_every_answer_carries_the_request_id() -> None:
 
 @pytest.mark.parametrize(
     ("path", "member"),
-    [(f"{JOBS}/a/b/c", "detail"), ("/v1/knowledge-bases/a/b", "error"), ("/v1", "detail"), ("//", "detail")],
+    [
+        (f"{JOBS}/a/b/c", "code"),
+        ("/forebay/nope", "code"),
+        ("/v1/knowledge-bases/a/b", "error"),
+        ("/v1/artifacts/nope", "detail"),
+        ("/embeddings/nope", "detail"),
+        ("/v1", "code"),
+        ("/v1/nope", "code"),
+        ("/nope", "code"),
+        ("//", "code"),
+    ],
 )
 def test_a_path_that_nobody_knows_is_refused_in_the_words_of_those_that_begin_likewise(path: str, member: str) -> None:
     answer = Client().send("GET", path)
