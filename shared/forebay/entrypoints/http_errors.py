@@ -14,6 +14,7 @@ from forebay.domain.errors import CATALOGUE, CallerError, DocumentError, ErrorKi
 RETRY_SECONDS: Final = 2
 _PROBLEMS_MOST: Final = 1_000
 _TEXT_MOST: Final = 200
+_MESSAGE_MOST: Final = 1_000  # of which the longest names of things make 512
 _GIVEN_MOST: Final = 1_000
 
 
@@ -40,7 +41,9 @@ def failure_of(error: Exception, request_id: str) -> Failure:
         case CallerError():
             shown = tuple(_clean(problem) for problem in error.problems[:_PROBLEMS_MOST])
             known = not isinstance(error, NoSuchPath)
-            return Failure(error.kind, error.message[:500], request_id, shown, _headers(error), path_known=known)
+            return Failure(
+                error.kind, error.message[:_MESSAGE_MOST], request_id, shown, _headers(error), path_known=known
+            )
         case DocumentError():
             return Failure(_as_request(error.kind), error.message, request_id)
         case TransientError() | Superseded():
