@@ -55,6 +55,7 @@ STATUS: Final[Mapping[JobState, TaskStatus]] = {
     JobState.FAILED: TaskStatus.FAILED,
     JobState.CANCELED: TaskStatus.CANCELED,
 }
+_TASKS_MOST: Final = 1_000_000_000  # more than anybody has: a larger offset skips all as well
 _ONLY_ENDED: Final = (TaskStatus.DONE, TaskStatus.FAILED)
 _NOT_STORED: Final = (RowState.FAILED, RowState.CANCELED)  # canceled without a request: superseded
 
@@ -287,11 +288,11 @@ def _endpoints(kind: str, scope: Scope, runs: Mapping[str, Callable[..., TaskRes
     ) -> list[TaskResponse]:
         """List tasks, oldest first."""
         call = call_of(request)
-        room = Room(call.engine)
+        room, skipped = Room(call.engine), min(offset, _TASKS_MOST)
         jobs = listed_jobs(call.engine, call.tenant, f"{NAME}.{kind}")
         views = (view_of(call.engine, job) for job in jobs if job.ended or status not in _ONLY_ENDED)
         wanted = (view for view in views if status in (None, status_of(view)))
-        return [_told(room, view) for view in islice(wanted, offset, offset + limit)]
+        return [_told(room, view) for view in islice(wanted, skipped, skipped + limit)]
 
     def restart_task(request: Request, task_id: Annotated[str, Query()]) -> TaskResponse:
         """Run again what has not succeeded of a task that has ended; if all has, everything.
