@@ -36,17 +36,16 @@ def _is_scalar(value: JsonValue) -> bool:
 
 
 def members_line(members: Mapping[str, JsonValue]) -> str:
-    """The members as one line of text, `name: "value"` by ascending name. Numbers, booleans and what has members are
-    JSON; null, [] and {} are left out; inner quotes become spaces. Empty when nothing is said.
+    """The scalar members as one line of text, `name: "value"` by ascending name. Numbers and booleans are JSON; null,
+    lists and objects are left out; inner quotes become spaces. Empty when nothing is said.
 
     Source: EmbeddingStudio, `embedding_studio/embeddings/data/transforms/dict/line_from_dict.py`.
     """
-    said = {name: _said(value) for name, value in members.items() if value not in (None, [], {})}
+    said = {name: _said(value) for name, value in members.items() if isinstance(value, str | int | float)}
     if not any(text.strip() for text in said.values()):
         return ""
     return " ".join(f'{name}: "{text}"' for name, text in sorted(said.items()))
 
 
-def _said(value: JsonValue) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text.replace('"', " ")
+def _said(value: str | float) -> str:
+    return value.replace('"', " ") if isinstance(value, str) else json.dumps(value)
