@@ -174,6 +174,22 @@ def test_remarks_that_cannot_be_kept_are_refused() -> None:
     assert client.send("POST", "/v1/collection", {"description": "x" * 70_000}).status == 422
 
 
+def test_a_task_is_told_without_the_validation_errors_that_have_expired() -> None:
+    client = Client()
+    client.send("POST", "/v1/collection", {"collection_name": "free"})
+    data = {
+        "collection_name": "free",
+        "custom_metadata": [{"filename": "stray.txt", "metadata": {"k": "x" * 3_000}}],
+    }
+    form = Form([{"name": "documents", "file": "a.txt", "content": "x"}, {"name": "data", "json": data}])
+    task = client.send("POST", "/v1/documents", form).json["task_id"]
+    client.engine.objects.delete_prefix("requests/")
+
+    told = client.send("GET", f"/v1/status?task_id={task}")
+
+    assert (told.status, told.json["result"]["validation_errors"]) == (200, [])
+
+
 def test_validation_errors_keep_the_order_in_which_they_were_found() -> None:
     custom = [
         CustomMetadata(filename="b.txt", metadata={"": 1}),

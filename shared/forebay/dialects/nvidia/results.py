@@ -64,7 +64,7 @@ def upload_result(engine: Engine, job: Job) -> UploadDocumentResponse:
 def _result(engine: Engine, job: Job, rows: Sequence[RowView]) -> UploadDocumentResponse:
     done = [each for each in rows if each.status in words.SUCCESSES]
     canceled = job.state is JobState.CANCELED and job.cancel_requested
-    memos = [row_memo(engine, each.row) for each in rows if each.row.memo]
+    memos = [memo for each in rows if (memo := row_memo(engine, each.row))]  # large ones may expire before their job
     numbered: dict[int, dict[str, JsonValue]] = {number: told for memo in memos for number, told in json.loads(memo)}
     room = Room(engine.policy.limits.answer_bytes)
     room.take(_DOCUMENT_BYTES * len(rows) + sum(len(memo.encode()) for memo in memos))
