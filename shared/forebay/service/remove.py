@@ -243,11 +243,10 @@ def _remember(engine: Engine, job: Job, id_: str, gone: Document | None) -> None
 
 def _nothing_to_do(engine: Engine, job: Job, listed_in: str = "") -> Job:
     done = replace(job, filled=frozenset({0}))
-    recorded_job = Put(job.record_key, job_record(engine, done), when=(Absent(),))
-    engine.records.transact([recorded_job, *listing(engine, job, listed_in)])
-    finish(engine, job.id)
-    stored = engine.records.get(job.record_key)
-    return job_of(stored) if stored is not None else job
+    first = Put(job.record_key, job_record(engine, done), when=(Absent(),))
+    if engine.records.transact([first, *listing(engine, job, listed_in)]) is None:
+        finish(engine, job.id)
+    return recorded(engine, job).job
 
 
 def _removal_row(job: Job, document: Document) -> Row:

@@ -238,6 +238,14 @@ def test_a_deletion_of_what_is_not_there_has_succeeded(scene: Scene) -> None:
     assert scene.job(asked.job.id).state is JobState.SUCCEEDED
 
 
+def test_a_deletion_of_nothing_does_not_pass_for_another_one_with_its_key(scene: Scene) -> None:
+    filled(scene, 2)
+    late = scene.interrupted(lambda: remove_documents(scene.engine, removal("d0", idempotency_key="k")))
+
+    with pytest.raises(CallerError, match="another body"):
+        remove_documents(late, removal("never", idempotency_key="k", request_sha256="h2"))
+
+
 def test_a_large_deletion_whose_request_is_lost_deletes_nothing(scene: Scene) -> None:
     filled(scene, 20)
     remove_documents(hurried(scene), removal(*(f"d{number}" for number in range(16))))
