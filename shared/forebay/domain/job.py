@@ -222,7 +222,7 @@ class Row:
     options: Options = field(default_factory=Options)
     metadata: str = "{}"  # JSON; empty when it is too large and stands in the object store
     position: int = 0  # within the request
-    memo: str = ""  # JSON, as the job's; "@" when it is too large and stands in the object store
+    memo: str = ""  # JSON, as the job's; "@<hash>" when it is too large and stands in the object store
     annotations: str = ""  # JSON, for the document
     media_type: str = ""
     size_bytes: int = 0

@@ -16,7 +16,7 @@ RATE#<tenant>                   <minute>         requests of a tenant in that mi
 sources/<run>/<hash>    inline content, under the run that brought it  (data bucket; expires)
 sources/<run>/<hash>/url, content   a URL, and what was fetched from it  (data bucket; expires)
 requests/<job>.json     a request too large for one transaction  (data bucket; expires)
-requests/<job>.memos/<key>  a large memo of a row     (data bucket; expires)
+requests/<job>.memos/<hash>  a large memo of a row    (data bucket; expires)
 runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
 uploads/<tenant>/<upload>           presigned uploads     (uploads bucket; expires)
 inbox/<tenant>/<collection>/<path>  files put by hand, ingested as they come  (uploads bucket)
@@ -209,9 +209,9 @@ def request_object(job_id: JobId) -> str:
     return f"requests/{job_id}.json"
 
 
-def memo_object(job_id: JobId, key: DocumentKey) -> str:
-    """Object key of a row's large memo."""
-    return f"requests/{job_id}.memos/{key}"
+def memo_object(job_id: JobId, memo_sha256: str) -> str:
+    """Object key of a large memo of one of the job's rows."""
+    return f"requests/{job_id}.memos/{memo_sha256}"
 
 
 def run_objects(run: RunId) -> str:

@@ -30,7 +30,9 @@ from forebay.service.engine import Engine
 
 _ROW_METADATA_BYTES = 2_048  # larger metadata, or a larger memo, goes to the object store
 _OBJECT_KEY_BYTES_MOST = 1_024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
-_ASIDE = "@"  # in the place of a memo that went there
+_ASIDE = "@"  # begins what stands in the place of a memo that went there; no JSON does
+_ASKED_MOST = 10_000  # characters of what a row keeps of a source that was not found
+_NOWHERE = DocumentError("source_missing", "the source has a longer name than any object can have")
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +141,16 @@ def unaccepted_row(engine: Engine, request: SubmitJob, document: DocumentRequest
     if isinstance(document.source, TextSource | BytesSource | UrlSource):
         return row_for(engine, request, document, job)  # what it says is kept in the object store
     row = _memo_aside(engine, unlocated_row(request, document, job))
-    return replace(row, asked=json.dumps(source_members(document.source)))
+    return replace(row, asked=_asked(document.source, _NOWHERE))
 
 
 def _asked(source: Source, error: DocumentError) -> str:
-    """What a row keeps of a source that was not found. URLs may hold secrets and stand in no record; one that is
-    refused is refused for good."""
-    kept = BadSource(error.code, error.message) if isinstance(source, UrlSource) else source
-    return json.dumps(source_members(kept))
+    """What a row keeps of a source that was not found; of one that never will be, why. URLs may hold secrets and stand
+    in no record, and one that is refused is refused for good; what is longer than any object's name is nowhere."""
+    asked = json.dumps(source_members(source))
+    if isinstance(source, UrlSource) or len(asked) > _ASKED_MOST:
+        asked = json.dumps(source_members(BadSource(error.code, error.message[:500])))
+    return asked
 
 
 def row_again(engine: Engine, row: Row, job: Job) -> Row:
@@ -195,8 +199,9 @@ def _source_again(engine: Engine, row: Row) -> Source | None:
 def _memo_aside(engine: Engine, row: Row) -> Row:
     if len(row.memo.encode()) <= _ROW_METADATA_BYTES:
         return row
-    engine.objects.put(keys.memo_object(row.job, row.key), row.memo.encode())
-    return replace(row, memo=_ASIDE)
+    name = hashlib.sha256(row.memo.encode()).hexdigest()[:32]  # another body under the same key has another one
+    engine.objects.put(keys.memo_object(row.job, name), row.memo.encode())
+    return replace(row, memo=_ASIDE + name)
 
 
 def _with_source(engine: Engine, row: Row, located: Located) -> Row:
@@ -328,12 +333,12 @@ def row_metadata(engine: Engine, row: Row) -> str:
 
 def memo_is_aside(row: Row) -> bool:
     """Does reading the row's memo cost a call of its own?"""
-    return row.memo == _ASIDE
+    return row.memo.startswith(_ASIDE)
 
 
 def row_memo(engine: Engine, row: Row) -> str:
-    """The row's memo as JSON, from wherever it is kept; empty where there is none."""
+    """The row's memo as JSON, from wherever it is kept; empty where there is none, or where it has expired."""
     if not memo_is_aside(row):
         return row.memo
-    stored = engine.objects.get(keys.memo_object(row.job, row.key))
+    stored = engine.objects.get(keys.memo_object(row.job, row.memo.removeprefix(_ASIDE)))
     return stored.decode() if stored is not None else ""

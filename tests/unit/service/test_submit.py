@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from pydantic import JsonValue
 
+from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain import keys
 from forebay.domain.document import JobId, ObjectRef, SearchScope
 from forebay.domain.errors import CallerError
+from forebay.domain.job import Job
 from forebay.domain.requests import (
     BadSource,
     BytesSource,
@@ -19,6 +21,7 @@ from forebay.domain.requests import (
     ObjectSource,
     OnExisting,
     Source,
+    SubmitJob,
     TextSource,
     UploadSource,
     Window,
@@ -452,3 +455,39 @@ def test_metadata_of_any_size_is_kept_as_it_was(scene: Scene, length: int) -> No
     views, _ = document_views(scene.engine, TENANT, COLLECTION, DocumentFilter(), Window(10))
 
     assert [view.metadata for view in with_metadata(scene.engine, views)] == [metadata]
+
+
+def test_a_key_of_any_length_does_not_make_a_row_that_no_record_has_room_for(scene: Scene) -> None:
+    endless = ObjectSource("b", "k" * 500_000)
+    bad = [a_document_request("few", endless), *many(1)]
+    large = [a_document_request("many", endless), *many(30)]
+
+    jobs = [scene.submit(a_submit_job(bad)), scene.submit(a_submit_job(large))]
+    scene.driver.drain()
+
+    for job, id_ in zip(jobs, ("few", "many"), strict=True):
+        row = scene.row(job, id_)
+        assert (row.state, row.error_code) == (RowState.FAILED, "source_forbidden")
+        assert max(len(repr(record)) for record in scene.records.records.values()) < 10_000
+
+
+def test_a_large_memo_is_not_that_of_a_request_which_came_second_with_the_same_key() -> None:
+    def asked(word: str) -> SubmitJob:
+        document = replace(a_document_request("bad", BAD), memo=json.dumps(word * 3_000))
+        return a_submit_job(
+            [document], idempotency_key="k", request_sha256=word, hopeless=Hopeless.FAILED, dialect="embedding_studio"
+        )
+
+    scene = a_scene()
+    first: list[Job] = []
+
+    def on_call(phase: str, name: str) -> None:
+        if name == "objects.put" and not first:
+            first.append(scene.submit(asked("a")))
+
+    objects = MemoryObjects(on_call)
+    objects.buckets = scene.objects.buckets
+    with pytest.raises(CallerError, match="another body"):
+        submit(replace(scene.engine, objects=objects), asked("b"))
+
+    assert row_memo(scene.engine, scene.row(first[0], "bad")) == json.dumps("a" * 3_000)
