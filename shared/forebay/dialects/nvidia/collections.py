@@ -30,6 +30,8 @@ from forebay.domain.document import Collection
 from forebay.domain.errors import CallerError
 from forebay.domain.metadata_schema import MetadataField, with_system_fields
 from forebay.domain.requests import Address, Window
+from forebay.domain.stored_document import Document
+from forebay.domain.transitions import WORKING
 from forebay.service import collections as service
 from forebay.service.annotate import annotate
 from forebay.service.collections import (
@@ -82,6 +84,12 @@ def schema_of(kept: Kept) -> Sequence[MetadataField]:
     fields = kept.get("metadata_schema")
     own = [MetadataField.model_validate(field) for field in fields] if isinstance(fields, list) else []
     return with_system_fields(own) if own else ()
+
+
+def documents_there(call: Call, collection: Collection, names: Sequence[str]) -> Mapping[str, Document]:
+    """Those of the documents that are searchable, or may become it: one that only ever failed is not there."""
+    known = documents_called(call.engine, call.tenant, collection, names)
+    return {name: each for name, each in known.items() if each.visible is not None or each.state in WORKING}
 
 
 def _properties(own: Kept) -> str:
@@ -236,7 +244,7 @@ def update_document_metadata(
     failed = "Error updating document metadata. Error: "
     if kept_with(call, collection) is None:
         raise CallerError("not_found", f"{failed}Collection {name} does not exist")
-    if not documents_called(call.engine, call.tenant, collection, [document]):
+    if not documents_there(call, collection, [document]):
         raise CallerError("not_found", f"{failed}Document '{document}' does not exist in collection '{name}'")
     given = body.model_dump(exclude_none=True)
     if not given:

@@ -21,17 +21,15 @@ from forebay.dialects.nvidia.bodies import (
     UploadDocumentResponse,
     UploadedDocument,
 )
-from forebay.dialects.nvidia.collections import collection_called, kept_with, schema_of
+from forebay.dialects.nvidia.collections import collection_called, documents_there, kept_with, schema_of
 from forebay.dialects.nvidia.results import Room, shown_documents, task_status, unknown_task, upload_result
 from forebay.dialects.nvidia.uploads import Target, parsed_data, upload_command
 from forebay.domain import keys
 from forebay.domain.document import is_name
 from forebay.domain.errors import CallerError
 from forebay.domain.requests import OnExisting, RemoveDocuments
-from forebay.domain.transitions import WORKING
 from forebay.service.collections import collection_view
 from forebay.service.read import DocumentView, visible_documents
-from forebay.service.references import documents_called
 from forebay.service.remove import remove_documents
 from forebay.service.submit import submit
 from forebay.service.wait import wait_for
@@ -130,8 +128,7 @@ def delete_documents(
     if kept_with(call, collection) is None:
         return _listing(404, f"Failed to delete files due to error: Collection {name} does not exist.")
     names = list(dict.fromkeys(document_names or []))
-    there = documents_called(call.engine, call.tenant, collection, names)
-    doomed = {name: each for name, each in there.items() if each.visible is not None or each.state in WORKING}
+    doomed = documents_there(call, collection, names)
     views = [DocumentView(document, document.state.value) for document in doomed.values()]
     shown = list(shown_documents(call.engine, views, Room(call.engine.policy.limits.answer_bytes)))
     ids = tuple(name for name in names if is_name(name))  # also those that a large upload has yet to bring
