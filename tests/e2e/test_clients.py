@@ -143,22 +143,29 @@ def _is_done(answer: Any) -> bool:
 # -- EmbeddingStudio ---------------------------------------------------------------------------------------------------
 
 
-def test_embedding_studio_runs_a_task(cloud: Cloud, tmp_path: Path) -> None:
+def test_embedding_studio_runs_a_task_and_runs_it_again(cloud: Cloud, tmp_path: Path) -> None:
     samples = Samples("embedding_studio", tmp_path, {"http://localhost:5000": cloud.url})
     shutil.copy(CLIENTS / "embedding_studio/task.json", tmp_path)
 
     asked = samples.asked("run.sh")
-    done = samples.polled("info.sh", lambda task: task["status"] not in {"pending", "processing"}, {})
+    done = samples.polled("info.sh", _has_ended, {})
     again = samples.asked("run.sh")
     listed = samples.asked("list.sh")
     categories = samples.asked("run_categories.sh")
+    restarted = samples.asked("restart.sh")
+    done_again = samples.polled("info.sh", _has_ended, {})
 
     assert asked == {**asked, "id": "task-123", "status": "pending", "failed_items": []}
     assert done == {**asked, "status": "done", "updated_at": done["updated_at"]}
     assert (again, done in listed) == (done, True)
     assert cloud.hits("embedding_studio", "neural networks")[0]["text"] == "deep learning paper"
-    assert "already" in categories["detail"]
-    assert samples.asked("cancel.sh") == done
+    assert "exists already" in categories["detail"]
+    assert (restarted["status"], done_again["status"], done_again["failed_items"]) == ("pending", "done", [])
+    assert samples.asked("cancel.sh") == done_again
+
+
+def _has_ended(task: Any) -> bool:
+    return task["status"] not in {"pending", "processing"}
 
 
 # -- NVIDIA ------------------------------------------------------------------------------------------------------------
