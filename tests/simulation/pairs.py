@@ -397,6 +397,30 @@ def _redo_and_ingest(world: World) -> tuple[Act, Act]:
     return delivery(world, take(world, "control")), lambda: send(world, "second", ("d7", TWO))
 
 
+def _deleted_and_there_again(world: World) -> None:
+    send(world, "first", ("a", ONE), ("b", ONE))
+    world.drain()
+    delete_several(world, "removal", "a", "b", repeatable=True)
+    world.come_to_rest()
+    send(world, "second", ("a", ONE), ("b", ONE))
+    world.come_to_rest()
+
+
+def _delete_again_twice(world: World) -> tuple[Act, Act]:
+    _deleted_and_there_again(world)
+    return lambda: restart(world, "removal"), lambda: restart(world, "removal")
+
+
+def _delete_again_and_replace(world: World) -> tuple[Act, Act]:
+    _deleted_and_there_again(world)
+
+    def replace_later() -> None:
+        world.pass_time(world.clock() + timedelta(seconds=1))
+        send(world, "third", ("a", TWO))
+
+    return lambda: restart(world, "removal"), replace_later
+
+
 def _all_done(world: World) -> list[str]:
     found = [wrong for number in range(26) for wrong in shows(world, f"d{number}", words(f"d{number}"))]
     return found + ended(jobs(world)[0], JobState.SUCCEEDED)
@@ -473,6 +497,8 @@ EVERY: tuple[Pair, ...] = (
     Pair("restart x cancel", _restart_and_cancel, _whole_or_canceled),
     Pair("restart x a late worker", _restart_and_late_worker, lambda w: shows(w, "a", ONE)),
     Pair("restart x purge", _restart_and_purge, lambda w: shows(w, "a", ONE)),
+    Pair("delete again x the same", _delete_again_twice, lambda w: is_gone(w, "a") + is_gone(w, "b")),
+    Pair("delete again x replace", _delete_again_and_replace, lambda w: is_gone(w, "b")),
     Pair("redo x redo", _two_redoings, _all_done),
     Pair("redo x cancel", _redo_and_cancel, _whole_or_canceled),
     Pair("redo x ingest", _redo_and_ingest, lambda w: shows(w, "d7", TWO)),

@@ -145,6 +145,7 @@ class RemoveDocuments:
     tenant: TenantId
     collection: Collection
     ids: tuple[str, ...]
+    repeatable: bool = False  # what it names is kept, so that its job can be restarted
     callbacks: str = "[]"  # JSON
     properties: str = "{}"  # JSON
     idempotency_key: str | None = None

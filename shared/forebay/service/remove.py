@@ -2,15 +2,15 @@
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from forebay.domain import keys
 from forebay.domain.commands import ExpandJob, PurgeDocument
-from forebay.domain.document import DocumentId, JobId
+from forebay.domain.document import DocumentId, DocumentKey, JobId
 from forebay.domain.errors import Superseded, TransientError
-from forebay.domain.job import Counts, Job, JobKind, Row, counter_of, job_of
+from forebay.domain.job import Counts, Job, JobKind, Row, counter_of, job_of, row_of
 from forebay.domain.records import Absent, Has, Is, Put, Query, Record, Refused, Update, Write
 from forebay.domain.requests import Address, RemoveDocuments
 from forebay.domain.stored_document import Document, document_of
@@ -64,6 +64,8 @@ def remove_documents(engine: Engine, request: RemoveDocuments) -> Submitted:
         stored = replayed(engine, job)
         if stored is not None:
             return stored
+    if job.named:
+        engine.objects.put(_ids_object(job), json.dumps(request.ids).encode())
     if len(request.ids) > _SLICE:
         return _remove_in_slices(engine, job, request)
     present = _present(engine, job, request.ids)
@@ -108,8 +110,9 @@ def _remove_at_once(engine: Engine, job: Job, documents: list[Document], listed_
 
 def _remove_in_slices(engine: Engine, job: Job, request: RemoveDocuments) -> Submitted:
     """Too many for one transaction: the ids to the object store, the job, then slice by slice."""
+    if not job.named:
+        engine.objects.put(_ids_object(job), json.dumps(request.ids).encode())
     job = replace(job, expanding=True, named=True)
-    engine.objects.put(_ids_object(job), json.dumps(request.ids).encode())
     refused = engine.records.transact(
         [
             Put(job.record_key, job_record(engine, job), when=(Absent(),)),
@@ -128,7 +131,11 @@ def _ids_object(job: Job) -> str:
 
 
 def expand_removal(engine: Engine, job: Job) -> None:
-    """Delete the documents of a large removal, slice by slice; resumable: what is deleted already is passed over."""
+    """Delete the documents of a large removal, slice by slice; resumable: what is deleted already is passed over.
+
+    One that was restarted is as if it were asked for then.
+    """
+    job = replace(job, created_at=job.epoch)
     for documents in _named(engine, job) if job.named else _all_of_collection(engine, job):
         if engine.remaining_seconds() < MARGIN_SECONDS:
             engine.queues.offer([ExpandJob(tenant=job.tenant, job=job.id)])
@@ -158,12 +165,15 @@ def _all_of_collection(engine: Engine, job: Job) -> Iterator[list[Document]]:
 
 
 def _remove_slice(engine: Engine, job: Job, documents: list[Document]) -> None:
-    more = len(documents)
+    rows = [_removal_row(job, document) for document in documents]
+    former = _rows_before(engine, job, rows)
+    again = len(former)
+    counted = {"ready": -again} if again else {}  # before, and will be so once more
     first: list[Write] = [
-        Update(job.record_key, add={"total": more}, when=(Has("expanding"),)),
-        Update(keys.counter(job.id, 0), add={"left": more}, when=(Has("left"),)),
+        Update(job.record_key, add={"total": len(rows) - again}, when=(Has("expanding"), job.same_epoch)),
+        Update(keys.counter(job.id, 0), add={"left": len(rows), **counted}, when=(Has("left"),)),
     ]
-    refused = take_over(engine, TakeOver(job, [_removal_row(job, document) for document in documents], first))
+    refused = take_over(engine, TakeOver(job, rows, first, former=former))
     if isinstance(refused, TooManyWrites):
         for document in documents:
             _remove_slice(engine, job, [document])
@@ -178,6 +188,12 @@ def _remove_slice(engine: Engine, job: Job, documents: list[Document]) -> None:
     engine.queues.offer([purge_command(document) for document in documents])
 
 
+def _rows_before(engine: Engine, job: Job, rows: Sequence[Row]) -> Mapping[DocumentKey, Row]:
+    """The rows of the same documents that a restarted removal has from before."""
+    found = engine.records.get_many([row.record_key for row in rows]) if job.restarted_at else {}
+    return {row.key: row_of(found[row.record_key]) for row in rows if row.record_key in found}
+
+
 def _end_expansion(engine: Engine, job: Job) -> None:
     for _ in range(6):
         record = engine.records.get(keys.counter(job.id, 0))
@@ -186,7 +202,7 @@ def _end_expansion(engine: Engine, job: Job) -> None:
         counter = counter_of(record)
         count, *fill = shard_writes(engine, ShardEnd(job.id, 0, 1, Counts(), counter, ""))
         told = fill[0] if fill else Update(job.record_key)
-        last = replace(told, remove=("expanding",), when=(Has("expanding"),))
+        last = replace(told, remove=("expanding",), when=(Has("expanding"), job.same_epoch))
         refused = engine.records.transact([count, last])
         if refused is None:
             finish(engine, job.id)
@@ -210,6 +226,7 @@ def new_removal(engine: Engine, request: RemoveDocuments) -> Job:
         shards=1,
         request_sha256=request.request_sha256,
         dialect=request.dialect,
+        named=request.repeatable,
         properties=request.properties,
         callbacks=request.callbacks,
         memo=request.memo,

@@ -23,7 +23,7 @@ from forebay.domain.transitions import JobState, RowState
 from forebay.service.accept import SLICE, accept_rows, accepted, end_rows, ended_row
 from forebay.service.due import due_in
 from forebay.service.engine import Engine
-from forebay.service.remove import MARGIN_SECONDS
+from forebay.service.remove import MARGIN_SECONDS, expand_removal
 from forebay.service.settle import CANCELED, Outcome
 from forebay.service.sources import row_again, row_metadata
 from forebay.service.submit import INLINE_DOCUMENTS
@@ -43,12 +43,15 @@ def restart_job(engine: Engine, tenant: TenantId, job_id: JobId, redo: Redo) -> 
     """Do the meant documents of an ended job again; the job after it.
 
     Documents that a newer request took, or deleted, are that one's: they end canceled, `superseded`. Raises CallerError
-    not_found; invalid_transition while the job runs, when it has no such document, or for a deletion.
+    not_found; invalid_transition while the job runs, when it has no such document, or when what it was asked for is
+    not kept. A deletion that is repeatable deletes again what it names.
     """
     job = find_job(engine, tenant, job_id)
     if job.expires and job.expires <= engine.now().timestamp():
         raise CallerError("not_found", f"there is no job {job_id}")
     meant = _meant(job, redo)
+    if job.kind is JobKind.DELETE:
+        return _delete_again(engine, job)
     counters = _counters(engine, job)
     again = replace(job, restarted_at=_epoch(engine.now(), job), redo=meant)
     if engine.records.transact(_opening(engine, job, again, counters)) is not None:
@@ -66,15 +69,34 @@ def restart_job(engine: Engine, tenant: TenantId, job_id: JobId, redo: Redo) -> 
 def _meant(job: Job, redo: Redo) -> Redo:
     if not job.ended:
         raise CallerError("invalid_transition", f"The job is {job.state.value}.")
-    if job.kind is JobKind.DELETE:
-        raise CallerError("invalid_transition", "A deletion is not restarted; delete again.")
     if job.error_code:
         raise CallerError("invalid_transition", "What the job was asked for is not known any more; ask again.")
+    if job.kind is JobKind.DELETE:
+        if job.named and redo in (Redo.REST, Redo.ALL):
+            return redo
+        raise CallerError("invalid_transition", "This deletion is not restarted; delete again.")
     if redo is Redo.REST:
         redo = Redo.UNREADY if _number(Redo.UNREADY, job.counts) else Redo.ALL
     if _number(redo, job.counts) == 0:
         raise CallerError("invalid_transition", "No document of the job is to be done again.")
     return redo
+
+
+def _delete_again(engine: Engine, job: Job) -> Job:
+    """What is deleted already stays counted; what is there again is deleted again, and moves within the counts."""
+    counter = engine.records.get(keys.counter(job.id, 0))
+    again = replace(job, restarted_at=_epoch(engine.now(), job))
+    first: list[Write] = [
+        _reopened(engine, job, {"restarted": again.restarted_at, **dict.fromkeys(COUNTED, 0)}),
+        Put(keys.counter(job.id, 0), {"left": 1}, when=(Absent(),))
+        if counter is None
+        else Update(keys.counter(job.id, 0), set={"left": 1}, remove=("ttl",), when=(Is("left", 0),)),
+    ]
+    if engine.records.transact(first) is not None:
+        raise CallerError("invalid_transition", "Another request has restarted the job.")
+    log.info("job restarted", extra={"job_id": job.id, "redo": Redo.ALL.value})
+    expand_removal(engine, find_job(engine, job.tenant, job.id))
+    return find_job(engine, job.tenant, job.id)
 
 
 def _number(redo: Redo, counts: Counts) -> int:
@@ -111,23 +133,27 @@ def _opening(engine: Engine, job: Job, again: Job, counters: Mapping[int, Counte
     rest = job.counts - sum((sums[shard] for shard in opened), start=Counts())
     filled = frozenset(range(job.shards)) - set(opened)
     change: dict[str, Value] = {
-        "state": JobState.QUEUED.value,
         "restarted": again.restarted_at,
         "redo": redo.value,
-        "expanding": True,
         **{name: getattr(rest, name) for name in COUNTED},
-        **due_in(engine, job.id, engine.policy.times.job_check),
+        **({"filled": filled} if filled else {}),
     }
-    expiry: dict[str, Value] = {"rows_expire": job.expires + int(_ROWS_KEPT_LONGER.total_seconds())}
-    told = ("finished", "ttl", "error", "message", "canceled_at")
-    opening = Update(
+    return [
+        _reopened(engine, job, change),
+        *(_counter_write(again, shard, counters[shard], sums[shard]) for shard in opened),
+    ]
+
+
+def _reopened(engine: Engine, job: Job, change: Mapping[str, Value]) -> Update:
+    due = due_in(engine, job.id, engine.policy.times.job_check)
+    told = {"finished", "ttl", "error", "message", "canceled_at", "filled"}
+    return Update(
         job.record_key,
-        set=change | ({"filled": filled} if filled else {}),
-        default=expiry,
-        remove=told if filled else (*told, "filled"),
+        set={"state": JobState.QUEUED.value, "expanding": True, **due, **change},
+        default={"rows_expire": job.expires + int(_ROWS_KEPT_LONGER.total_seconds())},
+        remove=tuple(sorted(told - change.keys())),
         when=(Is("state", job.state.value), job.same_epoch),
     )
-    return [opening, *(_counter_write(again, shard, counters[shard], sums[shard]) for shard in opened)]
 
 
 def _counter_write(again: Job, shard: int, counter: Counter | None, counts: Counts) -> Write:

@@ -15,6 +15,7 @@ from forebay.domain.requests import (
     BadSource,
     ObjectSource,
     OnExisting,
+    RemoveDocuments,
     TextSource,
     UploadSource,
     UrlSource,
@@ -26,7 +27,7 @@ from forebay.service.annotate import annotate
 from forebay.service.bury import DeadLetter, bury
 from forebay.service.cancel import cancel_job
 from forebay.service.fail import fail
-from forebay.service.remove import remove_document
+from forebay.service.remove import remove_document, remove_documents
 from forebay.service.restart import restart_job
 from forebay.service.submit import submit
 from forebay.service.uploads import request_upload
@@ -166,6 +167,71 @@ def test_a_deletion_is_not_restarted(scene: Scene) -> None:
     scene.driver.drain()
 
     assert refusal(scene, scene.job(job.id)) == "invalid_transition"
+
+
+def deleted(scene: Scene, *ids: str) -> Job:
+    """A repeatable deletion that has ended."""
+    request = RemoveDocuments(TENANT, COLLECTION, ids, repeatable=True)
+    job = remove_documents(scene.engine, request).job
+    scene.driver.drain()
+    return scene.job(job.id)
+
+
+def test_a_repeatable_deletion_deletes_again_what_is_there_again(scene: Scene) -> None:
+    scene.ingest("turbine one", "one")
+    scene.ingest("turbine two", "two")
+    job = deleted(scene, "one", "two", "three")
+    scene.clock.move(5)
+    scene.ingest("turbine one again", "one")
+    scene.ingest("turbine three", "three")
+    scene.ingest("turbine four", "four")
+
+    restarted = again(scene, job)
+
+    assert scene.found("turbine") == ["turbine four"]
+    scene.driver.drain()
+    ended = scene.job(job.id)
+    assert (restarted.state, restarted.created_at) == (JobState.QUEUED, job.created_at)
+    assert (ended.state, ended.total, ended.counts.ready) == (JobState.SUCCEEDED, 3, 3)
+
+
+def test_a_repeatable_deletion_of_what_was_not_there_deletes_it_when_it_is(scene: Scene) -> None:
+    job = deleted(scene, "guide")
+    scene.clock.move(5)
+    scene.ingest("turbine manual")
+
+    again(scene, job)
+    scene.driver.drain()
+
+    assert scene.found("turbine") == []
+    assert (scene.job(job.id).state, scene.job(job.id).total) == (JobState.SUCCEEDED, 1)
+
+
+def test_a_large_deletion_is_done_again_in_the_background(scene: Scene) -> None:
+    submit_texts(scene, many())
+    scene.driver.drain()
+    job = deleted(scene, *many())
+    scene.clock.move(5)
+    submit_texts(scene, many())
+    scene.driver.drain()
+
+    restart_job(replace(scene.engine, remaining_seconds=lambda: 1.0), TENANT, job.id, Redo.ALL)
+    scene.driver.drain()
+
+    assert scene.found("turbine") == []
+    assert (scene.job(job.id).total, scene.job(job.id).counts.ready) == (30, 30)
+
+
+@pytest.mark.parametrize("redo", [Redo.FAILED, Redo.UNREADY])
+def test_nothing_of_a_deletion_has_failed(scene: Scene, redo: Redo) -> None:
+    assert refusal(scene, deleted(scene, "guide"), redo) == "invalid_transition"
+
+
+def test_a_deletion_at_work_is_not_restarted(scene: Scene) -> None:
+    scene.ingest("turbine manual")
+    job = remove_documents(scene.engine, RemoveDocuments(TENANT, COLLECTION, ("guide",), repeatable=True)).job
+
+    assert refusal(scene, job) == "invalid_transition"
 
 
 def test_a_job_that_has_expired_is_not_there(scene: Scene) -> None:

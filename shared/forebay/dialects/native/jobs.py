@@ -110,7 +110,7 @@ def restart_job(request: Request, job: parse.JobInPath) -> Response[JobBody]:
 
     The job has to have ended. Where all of its documents are ready, all are done again; what has not changed is not
     embedded again unless the job said so. Documents that a newer request took or deleted are that one's: here they end
-    canceled. A deletion cannot be restarted.
+    canceled. A deletion cannot be restarted, unless its API keeps what it names.
     """
     return _again(request, job, Redo.REST)
 
