@@ -209,7 +209,7 @@ def _restart(call: Call, job: Job) -> TaskResponse:
     engine = call.engine
     if job.state is JobState.CANCELING:
         job = wait_for(engine, job.id)
-    if not job.ended or not job.total or job.kind is JobKind.DELETE or job.error_code:
+    if not job.ended or job.error_code or (job.kind is JobKind.INGEST and not job.total):
         return _told(Room(engine), view_of(engine, job))
     return _asked(engine, Submitted(restart_job(engine, call.tenant, job.id, Redo.REST), replayed=False))
 
@@ -262,6 +262,7 @@ def run_deletion_task(request: Request, body: Annotated[DeletionTaskRunRequest, 
         tenant=call.tenant,
         collection=OBJECTS,
         ids=tuple(id_ for id_ in ids if is_name(id_)),  # no other was ever stored
+        repeatable=True,
         properties=memo,
         idempotency_key=f"{DELETION}/{task_id}",
         request_sha256=request_sha256(OBJECTS, ids),
@@ -297,7 +298,7 @@ def _endpoints(kind: str, scope: Scope, runs: Mapping[str, Callable[..., TaskRes
     def restart_task(request: Request, task_id: Annotated[str, Query()]) -> TaskResponse:
         """Run again what has not succeeded of a task that has ended; if all has, everything.
 
-        A task in work is unchanged, and so is a deletion: nothing of it can have failed.
+        A task in work is unchanged. A deletion deletes again what it names.
         """
         call = call_of(request)
         return _restart(call, _found(call, kind, task_id))
