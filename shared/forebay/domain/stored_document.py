@@ -17,6 +17,7 @@ class Options:
     chunk_tokens: int = 200
     overlap_tokens: int = 30
     reprocess: bool = False  # also when nothing changed
+    wordless: bool = False  # also when nothing of it can be found: it is readable all the same
 
 
 CHUNK_TOKENS: Final = (32, 256)  # the bounds of a chunk's size
@@ -137,13 +138,19 @@ def source_of(record: Record) -> ObjectRef | None:
 
 def options_value(options: Options) -> Mapping[str, Value]:
     """Options as a record keeps them."""
-    return {"chunk": options.chunk_tokens, "overlap": options.overlap_tokens, "reprocess": options.reprocess}
+    seldom = {"wordless": True} if options.wordless else {}
+    return {"chunk": options.chunk_tokens, "overlap": options.overlap_tokens, "reprocess": options.reprocess, **seldom}
 
 
 def options_of(record: Record) -> Options:
     """The options in a record's `options`."""
     options = members(record, "options")
-    return Options(number(options, "chunk", 200), number(options, "overlap", 30), bool(options.get("reprocess")))
+    return Options(
+        number(options, "chunk", 200),
+        number(options, "overlap", 30),
+        reprocess=bool(options.get("reprocess")),
+        wordless=bool(options.get("wordless")),
+    )
 
 
 def visible_value(visible: Visible) -> Mapping[str, Value]:

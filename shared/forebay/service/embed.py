@@ -40,6 +40,8 @@ def _index(engine: Engine, document: Document, number: int) -> None:
     if content is None:
         raise TransientError(f"batch {number} of the run is not in the object store")
     batch = unpacked_batch(content)
+    if not batch.chunks:  # of a document without words
+        return
     vectors = engine.embedder.embed([chunk.text for chunk in batch.chunks])
     engine.index.put(_indexed(document, batch, vectors))
 

@@ -190,7 +190,7 @@ def _cut(engine: Engine, document: Document, metadata: str, content: Path, attem
         for pages, chunks in _cut_pages(engine, document, extraction):
             batches.add(pages, chunks)
         batches.close()
-        if batches.chunks == 0:
+        if batches.chunks == 0 and (batches.needs_ocr or not document.options.wordless):
             code = "needs_ocr" if batches.needs_ocr else "no_text"
             raise DocumentError(code, f"no text on {batches.pages} page(s)")
         return _Cut(extraction.media_type, batches.pages, batches.chunks, batches.written)
@@ -235,8 +235,8 @@ class _Batches:
             del self._chunks[:BATCH_CHUNKS]
 
     def close(self) -> None:
-        """Put the last batch aside, if there is any chunk at all."""
-        if self._chunks:
+        """Put the last batch aside: what is left, or a single one without chunks where the document may have none."""
+        if self._chunks or (self._document.options.wordless and not self.written):
             self._write(self._chunks)
 
     def _write(self, chunks: list[Chunk]) -> None:

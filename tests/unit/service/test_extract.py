@@ -122,6 +122,17 @@ def test_a_document_without_text_fails_with_the_reason(scene: Scene, pages: list
     assert raised.value.code == code
 
 
+def test_a_document_without_a_word_is_readable_where_it_may_be(scene: Scene) -> None:
+    job = scene.submit(a_submit_job(options=Options(wordless=True))).id
+    engine = replace(scene.engine, extractor=PagesExtractor([Page(1, " \n")]))
+
+    extract(engine, command_of(scene))
+    scene.driver.drain()
+
+    assert (scene.document().state, scene.document().chunks) == (DocumentState.READY, 0)
+    assert scene.job(job).counts.ready == 1
+
+
 def test_pages_without_text_do_not_hinder_those_with_text(scene: Scene) -> None:
     scene.submit()
     pages = [Page(1, "", needs_ocr=True), Page(2, "turbine manual"), Page(3, "")]

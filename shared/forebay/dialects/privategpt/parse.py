@@ -3,6 +3,7 @@
 import hashlib
 import json
 from base64 import b64decode
+from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Final
 from uuid import UUID
@@ -53,11 +54,12 @@ def submit_command(call: Call, body: IngestBody | IngestFileBody, task_id: str, 
     if collection != body.collection:
         name = CollectionChange(properties=json.dumps({NAME: {"name": body.collection}}))
         create_collection(engine, call.tenant, collection, name)
+    blank = isinstance(body, IngestBody) and isinstance(body.input, TextInput)  # which only text may be
     return SubmitJob(
         tenant=call.tenant,
         collection=collection,
         documents=(_document(body),),
-        options=default_options(engine, call.tenant, collection),
+        options=replace(default_options(engine, call.tenant, collection), wordless=blank),
         callbacks=_targets(callback),
         properties=_properties(callback),
         idempotency_key=task_id,
