@@ -89,7 +89,9 @@ def _body(request: Incoming, endpoint: Endpoint) -> tuple[str | None, tuple[Uplo
     if not content:
         return None, ()
     if media_type != JSON and not media_type.endswith("+json"):
-        raise CallerError("malformed_json", f"Content-Type is {media_type[:100]!r}; send application/json.")
+        message = f"Content-Type is {media_type[:100]!r}; send application/json."
+        problem = Problem(("body",), message, "content_type")
+        raise CallerError("malformed_json", message, problems=(problem,))
     try:
         return content.decode("utf-8-sig"), ()
     except UnicodeDecodeError as error:
