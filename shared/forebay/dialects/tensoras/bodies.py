@@ -40,6 +40,17 @@ class ErrorDetails(Body):
 class TensorasError(Body):
     """A failure."""
 
+    model_config = _example(
+        {
+            "error": {
+                "message": "Ingestion job 'job_abc123' not found",
+                "type": "not_found_error",
+                "param": "job_id",
+                "code": "ingestion_job_not_found",
+            }
+        }
+    )
+
     error: ErrorDetails
 
 
