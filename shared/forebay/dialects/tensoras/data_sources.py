@@ -42,7 +42,8 @@ DsId = Annotated[str, Path(description="The data source's id.")]
 def create_data_source(request: Request, kb_id: KbId, body: Annotated[CreateDataSource, Body()]) -> DataSourceBody:
     """Add a data source and start the ingestion job that takes in its documents.
 
-    A file that is not there is a failed document of that job; a bucket that cannot be read fails it. Other types than `file_upload` and `s3` are refused.
+    A file that is not there is a failed document of that job; a bucket that cannot be read fails it. Other types
+    than `file_upload` and `s3` are refused.
     """
     call = call_of(request)
     collection = knowledge_base(call, kb_id)
