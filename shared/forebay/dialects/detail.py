@@ -20,7 +20,7 @@ _STATUS: Final[Mapping[str, int]] = {"malformed_json": 422}  # where the framewo
 class ProblemItem(BaseModel):
     """One member of a request that does not fit."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     type: str
     loc: list[str | int]
@@ -32,7 +32,9 @@ class ProblemItem(BaseModel):
 class DetailBody(BaseModel):
     """A failure: what is wrong, or which members are."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"detail": "Not Found"}]})
+    model_config = ConfigDict(
+        extra="forbid", defer_build=True, json_schema_extra={"examples": [{"detail": "Not Found"}]}
+    )
 
     detail: str | list[ProblemItem] = Field(description="A list when members of the request do not fit.")
 

@@ -1,11 +1,11 @@
 """What a caller asks for, whatever the dialect: the arguments of `submit`, `request_upload` and `search`."""
 
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
-from pydantic import JsonValue, TypeAdapter
+from pydantic import JsonValue
 
 from forebay.domain.document import Collection, Metadata, MetadataFilter, TenantId
 from forebay.domain.job import JobKind
@@ -66,9 +66,8 @@ class BadSource:
 
 
 Source = TextSource | BytesSource | ObjectSource | UploadSource | FileSource | UrlSource | BadSource
-_KINDS: Mapping[str, TypeAdapter[Source]] = {
-    kind.__name__: TypeAdapter(kind)
-    for kind in (TextSource, ObjectSource, UploadSource, FileSource, UrlSource, BadSource)
+_KINDS: Mapping[str, Callable[..., Source]] = {
+    kind.__name__: kind for kind in (TextSource, ObjectSource, UploadSource, FileSource, UrlSource, BadSource)
 }
 
 
@@ -84,7 +83,7 @@ def source_from(members: Mapping[str, JsonValue]) -> Source:
     kind, rest = str(members["kind"]), {name: value for name, value in members.items() if name != "kind"}
     if kind == "BytesSource":
         return BytesSource(b64decode(str(rest["data"])))
-    return _KINDS[kind].validate_python(rest)
+    return _KINDS[kind](**rest)
 
 
 @dataclass(frozen=True, slots=True)

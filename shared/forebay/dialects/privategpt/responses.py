@@ -2,12 +2,19 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from forebay.dialects.privategpt.words import TaskWord
 
 
-class IngestedDoc(BaseModel):
+class ArtifactsAnswer(BaseModel):
+    """What all of them have in common."""
+
+    # Built on first use: all at import would slow every cold start.
+    model_config = ConfigDict(defer_build=True)
+
+
+class IngestedDoc(ArtifactsAnswer):
     """A document that is readable."""
 
     object: Literal["ingest.document"] = "ingest.document"
@@ -15,7 +22,7 @@ class IngestedDoc(BaseModel):
     doc_metadata: dict[str, JsonValue] | None
 
 
-class IngestResponse(BaseModel):
+class IngestResponse(ArtifactsAnswer):
     """Documents."""
 
     object: Literal["list"] = "list"
@@ -23,7 +30,7 @@ class IngestResponse(BaseModel):
     data: list[IngestedDoc]
 
 
-class InvalidFileResponse(BaseModel):
+class InvalidFileResponse(ArtifactsAnswer):
     """What is wrong with a file, as PrivateGPT says it."""
 
     type: Literal["error"] = "error"
@@ -33,13 +40,13 @@ class InvalidFileResponse(BaseModel):
     detail: str
 
 
-class Task(BaseModel):
+class Task(ArtifactsAnswer):
     """A task to poll."""
 
     task_id: str
 
 
-class TaskStatusResponse(BaseModel):
+class TaskStatusResponse(ArtifactsAnswer):
     """How a task ended: a document that was ingested, nothing for one that was deleted, a text for a failure."""
 
     task_id: str
@@ -53,7 +60,7 @@ class PendingTaskResponse(TaskStatusResponse):
     progress: float = Field(description="0 to 1.")
 
 
-class ContentTree(BaseModel):
+class ContentTree(ArtifactsAnswer):
     """A node of a document."""
 
     id: str
@@ -62,20 +69,20 @@ class ContentTree(BaseModel):
     children: list["ContentTree"]
 
 
-class ContentDocumentResponse(BaseModel):
+class ContentDocumentResponse(ArtifactsAnswer):
     """A document's content, whole or as far as it was asked for."""
 
     artifact_id: str
     content: str | ContentTree
 
 
-class ContentResponse(BaseModel):
+class ContentResponse(ArtifactsAnswer):
     """Documents' contents."""
 
     data: list[ContentDocumentResponse]
 
 
-class ContextChunk(BaseModel):
+class ContextChunk(ArtifactsAnswer):
     """A part of a document's content, and where it is from."""
 
     object: Literal["context.chunk"] = "context.chunk"
@@ -89,14 +96,14 @@ class ContextChunk(BaseModel):
     metadata: dict[str, JsonValue]
 
 
-class SourceBlock(BaseModel):
+class SourceBlock(ArtifactsAnswer):
     """What a text is from."""
 
     type: Literal["source"] = "source"
     sources: list[ContextChunk]
 
 
-class TextBlock(BaseModel):
+class TextBlock(ArtifactsAnswer):
     """A text."""
 
     type: Literal["text"] = "text"
@@ -104,14 +111,14 @@ class TextBlock(BaseModel):
     text: str
 
 
-class ChunkedContentDocumentResponse(BaseModel):
+class ChunkedContentDocumentResponse(ArtifactsAnswer):
     """One chunk of a document; a long document has several."""
 
     artifact_id: str
     content: list[SourceBlock | TextBlock]
 
 
-class ChunkedContentResponse(BaseModel):
+class ChunkedContentResponse(ArtifactsAnswer):
     """Chunks of documents, in order."""
 
     data: list[ChunkedContentDocumentResponse]

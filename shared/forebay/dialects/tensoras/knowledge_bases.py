@@ -43,7 +43,7 @@ _MODEL: Final = "all-MiniLM-L6-v2"  # embeds here, whatever is asked for
 _MODEL_BY_DEFAULT: Final = "bge-large-en-v1.5"  # as published; only shown
 
 
-class _Kept(BaseModel):
+class _Kept(BaseModel, defer_build=True):
     """What is kept of a knowledge base beside its collection; a collection that was made otherwise has none of it."""
 
     name: str | None = None
