@@ -137,6 +137,11 @@ class Job:
         return self.restarted_at or self.created_at
 
     @property
+    def open_shards(self) -> list[int]:
+        """The shards of which not all rows have ended."""
+        return [shard for shard in range(self.shards) if shard not in self.filled]
+
+    @property
     def cancel_requested(self) -> bool:
         """Did a caller cancel it, at any time before its end?"""
         return bool(self.canceled_at)

@@ -6,7 +6,6 @@ to count it there. The rows are ended after that: within the request where they 
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 
 from forebay.domain import keys
 from forebay.domain.commands import CancelJob, ExpandJob
@@ -20,6 +19,7 @@ from forebay.domain.transitions import OPEN_JOBS, WORKING, JobState, RowState
 from forebay.service.due import due_in
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
+from forebay.service.pages import pages
 from forebay.service.remove import MARGIN_SECONDS
 from forebay.service.settle import TRIES, cancel_runs
 from forebay.service.submit import INLINE_DOCUMENTS
@@ -49,7 +49,7 @@ def cancel_job(engine: Engine, tenant: TenantId, job_id: JobId) -> Job:
 
 def _marked(engine: Engine, job: Job) -> bool:
     """Put the mark on the job and on all counters that still count; False when the job has moved on."""
-    open_shards = [shard for shard in range(job.shards) if shard not in job.filled]
+    open_shards = job.open_shards
     states = tuple(state.value for state in OPEN_JOBS)
     later = due_in(engine, job.id, engine.policy.times.job_check)
     change: dict[str, Value] = {"state": JobState.CANCELING.value, **later}
@@ -91,15 +91,12 @@ def cancel(engine: Engine, command: CancelJob) -> None:
 
 
 def _cancel_rows(engine: Engine, job: Job) -> None:
-    for shard in range(job.shards):
-        query: Query | None = Query(keys.job_rows(job.id, shard), prefix="R#", limit=_SLICE)
-        while query is not None and shard not in job.filled:
+    for shard in job.open_shards:
+        for page in pages(engine, Query(keys.job_rows(job.id, shard), prefix="R#", limit=_SLICE)):
             if engine.remaining_seconds() < MARGIN_SECONDS:
                 engine.queues.offer([CancelJob(tenant=job.tenant, job=job.id)])
                 return
-            page = engine.records.query(query)
-            _cancel_page(engine, job, [row_of(record) for record in page.records])
-            query = replace(query, after=page.next) if page.next is not None else None
+            _cancel_page(engine, job, [row_of(record) for record in page])
     finish(engine, job.id)
 
 

@@ -15,6 +15,7 @@ from forebay.domain.times import ordered_id, stamp
 from forebay.domain.transitions import DocumentState
 from forebay.service.collections import default_options
 from forebay.service.engine import Engine
+from forebay.service.pages import pages
 from forebay.service.sources import check_allowed
 from forebay.service.submit import Submitted, submit
 
@@ -117,12 +118,8 @@ def data_sources(engine: Engine, tenant: TenantId, collection: Collection, after
     """The collection's data sources, oldest first, those after the one of this id; read as they are asked for."""
     partition = keys.data_sources(tenant, collection)
     cursor: Cursor | None = {"pk": partition, "sk": after} if after else None
-    while True:
-        page = engine.records.query(Query(partition, after=cursor))
-        yield from map(data_source_of, page.records)
-        if page.next is None:
-            return
-        cursor = page.next
+    for page in pages(engine, Query(partition, after=cursor)):
+        yield from map(data_source_of, page)
 
 
 def remove_data_source(engine: Engine, source: DataSource) -> bool:

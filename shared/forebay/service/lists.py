@@ -8,6 +8,7 @@ from forebay.domain.document import JobId, TenantId
 from forebay.domain.job import Job, job_of
 from forebay.domain.records import Cursor, Query, text
 from forebay.service.engine import Engine
+from forebay.service.pages import pages
 
 _AT_ONCE: Final = 100
 
@@ -20,11 +21,7 @@ def listed_jobs(engine: Engine, tenant: TenantId, list_name: str, after: Job | N
     partition = keys.listed_jobs(tenant, list_name)
     place = keys.listed_job(tenant, list_name, after.created_at, after.id) if after is not None else None
     cursor: Cursor | None = {"pk": place.pk, "sk": place.sk} if place is not None else None
-    while True:
-        page = engine.records.query(Query(partition, limit=_AT_ONCE, after=cursor))
-        places = [keys.job(JobId(text(record, "job"))) for record in page.records]
+    for page in pages(engine, Query(partition, limit=_AT_ONCE, after=cursor)):
+        places = [keys.job(JobId(text(record, "job"))) for record in page]
         found = engine.records.get_many(places) if places else {}
         yield from (job_of(found[place]) for place in places if place in found)
-        if page.next is None:
-            return
-        cursor = page.next

@@ -18,6 +18,7 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
+from forebay.service.pages import pages
 from forebay.service.references import find_document
 from forebay.service.settle import ShardEnd, shard_writes
 from forebay.service.submit import Submitted, job_record, listing, recorded, replayed
@@ -157,11 +158,9 @@ def _named(engine: Engine, job: Job) -> Iterator[list[Document]]:
 
 def _all_of_collection(engine: Engine, job: Job) -> Iterator[list[Document]]:
     for shard in range(keys.DOCUMENT_SHARDS):
-        query: Query | None = Query(keys.documents(job.tenant, job.collection, shard), prefix="D#", limit=_PAGE)
-        while query is not None:
-            page = engine.records.query(query)
-            yield [document_of(record) for record in page.records]
-            query = replace(query, after=page.next) if page.next is not None else None
+        partition = keys.documents(job.tenant, job.collection, shard)
+        for page in pages(engine, Query(partition, prefix="D#", limit=_PAGE)):
+            yield [document_of(record) for record in page]
 
 
 def _remove_slice(engine: Engine, job: Job, documents: list[Document]) -> None:

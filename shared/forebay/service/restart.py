@@ -23,6 +23,7 @@ from forebay.domain.transitions import JobState, RowState
 from forebay.service.accept import SLICE, accept_rows, accepted, end_rows, ended_row
 from forebay.service.due import due_in
 from forebay.service.engine import Engine
+from forebay.service.pages import pages
 from forebay.service.remove import MARGIN_SECONDS, expand_removal
 from forebay.service.settle import CANCELED, Outcome
 from forebay.service.sources import row_again, row_metadata
@@ -169,17 +170,14 @@ def _counter_write(again: Job, shard: int, counter: Counter | None, counts: Coun
 def redo_rows(engine: Engine, job: Job) -> None:
     """Accept the rows of the restarted job again that still wait for it; resumable. Those of a job that was canceled
     meanwhile end. Raises Superseded, TransientError."""
-    for shard in range(job.shards):
-        query: Query | None = Query(keys.job_rows(job.id, shard), prefix="R#", limit=_PAGE)
-        while query is not None and shard not in job.filled:
-            page = engine.records.query(query)
-            waiting = [row for row in map(row_of, page.records) if job.redoes(row)]
+    for shard in job.open_shards:
+        for page in pages(engine, Query(keys.job_rows(job.id, shard), prefix="R#", limit=_PAGE)):
+            waiting = [row for row in map(row_of, page) if job.redoes(row)]
             for start in range(0, len(waiting), SLICE):
                 if engine.remaining_seconds() < MARGIN_SECONDS:
                     engine.queues.offer([ExpandJob(tenant=job.tenant, job=job.id)])
                     return
                 _redo(engine, job, waiting[start : start + SLICE])
-            query = replace(query, after=page.next) if page.next is not None else None
     accepted(engine, job)
 
 
@@ -204,11 +202,8 @@ def _redo(engine: Engine, job: Job, former: Sequence[Row]) -> None:
 def give_up_redoing(engine: Engine, job: Job, outcome: Outcome) -> None:
     """What still waits to be done again ends so."""
     for shard in range(job.shards):
-        query: Query | None = Query(keys.job_rows(job.id, shard), prefix="R#", limit=_PAGE)
-        while query is not None:
-            page = engine.records.query(query)
-            _end(engine, job, [row for row in map(row_of, page.records) if job.redoes(row)], outcome)
-            query = replace(query, after=page.next) if page.next is not None else None
+        for page in pages(engine, Query(keys.job_rows(job.id, shard), prefix="R#", limit=_PAGE)):
+            _end(engine, job, [row for row in map(row_of, page) if job.redoes(row)], outcome)
     accepted(engine, job)
 
 

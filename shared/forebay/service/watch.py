@@ -14,6 +14,7 @@ from forebay.domain.stored_document import Document, document_of
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.cursors import read_cursor, write_cursor
 from forebay.service.engine import Engine
+from forebay.service.pages import pages
 from forebay.service.sources import unlocated_row
 from forebay.service.submit import stored_request
 from forebay.service.walk import walk
@@ -237,11 +238,8 @@ def rows_in(engine: Engine, job: Job, states: Sequence[RowState]) -> list[Row]:
 def _stored_rows(engine: Engine, job: Job, states: Sequence[RowState] = tuple(RowState)) -> list[Row]:
     rows: list[Row] = []
     for shard in range(job.shards):
-        query: Query | None = Query(keys.job_rows(job.id, shard), prefix="R#", limit=1_000)
-        while query is not None:
-            page = engine.records.query(query)
-            rows += [row_of(record) for record in page.records if text(record, "state") in states]
-            query = replace(query, after=page.next) if page.next is not None else None
+        for page in pages(engine, Query(keys.job_rows(job.id, shard), prefix="R#", limit=1_000)):
+            rows += [row_of(record) for record in page if text(record, "state") in states]
     return rows
 
 
