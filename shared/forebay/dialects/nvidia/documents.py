@@ -24,7 +24,6 @@ from forebay.dialects.nvidia.bodies import (
 from forebay.dialects.nvidia.collections import collection_called, documents_there, kept_with, schema_of
 from forebay.dialects.nvidia.results import Room, shown_documents, task_status, unknown_task, upload_result
 from forebay.dialects.nvidia.uploads import Target, parsed_data, upload_command
-from forebay.domain import keys
 from forebay.domain.document import is_name
 from forebay.domain.errors import CallerError
 from forebay.domain.requests import OnExisting, RemoveDocuments
@@ -33,7 +32,7 @@ from forebay.service.read import DocumentView, visible_documents
 from forebay.service.remove import remove_documents
 from forebay.service.submit import submit
 from forebay.service.wait import wait_for
-from forebay.service.watch import known_job
+from forebay.service.watch import named_job
 
 TAG: Final = "Ingestion APIs"
 _PATIENCE: Final = "5"  # seconds until a client looks again
@@ -90,7 +89,7 @@ def get_task_status(
 ) -> IngestionTaskStatusResponse:
     """Read where an upload stands, as a whole and file by file."""
     call = call_of(request)
-    job = known_job(call.engine, call.tenant, keys.job_id_for(call.tenant, words.NAME, task_id))
+    job = named_job(call.engine, call.tenant, words.NAME, task_id)
     return unknown_task(task_id) if job is None else task_status(call.engine, job)
 
 

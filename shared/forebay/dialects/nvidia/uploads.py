@@ -17,10 +17,9 @@ from forebay.domain.file_types import READABLE, extension
 from forebay.domain.json_text import read_json
 from forebay.domain.metadata_schema import MetadataField
 from forebay.domain.requests import BadSource, BytesSource, DocumentRequest, Hopeless, OnExisting, Source, SubmitJob
-from forebay.domain.stored_document import Options
+from forebay.domain.stored_document import Options, nearest_options
 from forebay.service.collections import default_options
 
-_TOKENS: Final = (32, 256)  # of a chunk
 _ERRORS_TOLD: Final = 100  # of those in `data`; they are told in one text
 
 
@@ -105,10 +104,8 @@ def _source(file: UploadedFile, judged: Judgement) -> Source:
 
 
 def chunk_options(given: SplitOptions) -> Options:
-    """What `split_options` means here: within what the model takes, the overlap in proportion and at most half."""
+    """What `split_options` means here; where it gives no overlap, the usual one in proportion."""
     size, overlap = given.chunk_size, given.chunk_overlap
     if "chunk_overlap" not in given.model_fields_set:
         overlap = min(overlap, size * CHUNK_OVERLAP // CHUNK_SIZE)
-    least, most = _TOKENS
-    tokens = min(max(size, least), most)
-    return Options(tokens, min(overlap * tokens // size, tokens // 2))
+    return nearest_options(size, overlap)

@@ -1,6 +1,5 @@
 """From the Artifacts API's bodies to the use cases' requests."""
 
-import hashlib
 import json
 from base64 import b64decode
 from dataclasses import replace
@@ -42,7 +41,7 @@ _UNNAMED_TEXT: Final = "text_content.txt"
 
 def new_task_id(engine: Engine) -> str:
     """An id as the API gives them out: a random UUID."""
-    return str(UUID(bytes=hashlib.sha256(engine.new_id().encode()).digest()[:16], version=4))
+    return str(UUID(hex=engine.new_id(), version=4))
 
 
 def submit_command(call: Call, body: IngestBody | IngestFileBody, task_id: str, callback: Callback | None) -> SubmitJob:

@@ -40,7 +40,7 @@ from forebay.service.read import visible_views
 from forebay.service.remove import remove_documents
 from forebay.service.submit import submit
 from forebay.service.wait import wait_for
-from forebay.service.watch import known_job, view_of
+from forebay.service.watch import named_job, view_of
 
 _POLL_SECONDS: Final = 5
 
@@ -95,7 +95,7 @@ def get_ingest_async_status(request: Request, task_id: TaskInPath) -> TaskStatus
     days after its end.
     """
     call, name = call_of(request), unquote(task_id)
-    job = known_job(call.engine, call.tenant, keys.job_id_for(call.tenant, NAME, name))
+    job = named_job(call.engine, call.tenant, NAME, name)
     if job is None:
         raise CallerError("not_found", NO_TASK)
     came = outcome(call.engine, job)
