@@ -20,7 +20,7 @@ FileId = Annotated[str, Path(description="The file's id, or the `upload_id` of a
 
 
 def create_file(request: Request, body: Annotated[FileForm, Body()]) -> File:
-    """Upload a file of up to 5.5 MB, to be named in a data source.
+    """Upload a file of up to 4.5 MB, to be named in a data source.
 
     Larger ones go by the presigned form of `POST /forebay/v1/uploads` with `start: false`: its `upload_id` is the
     file's id.
