@@ -15,7 +15,7 @@ RATE#<tenant>                   <minute>         requests of a tenant in that mi
 
 sources/<run>/<hash>    inline content, under the run that brought it  (data bucket; expires)
 sources/<run>/<hash>/url, content   a URL, and what was fetched from it  (data bucket; expires)
-requests/<job>.json     a request too large for one transaction  (data bucket; expires)
+requests/<job>.json/<hash>  a request too large for one transaction  (data bucket; expires)
 requests/<job>.memos/<hash>  a large memo of a row    (data bucket; expires)
 runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
 uploads/<tenant>/<upload>           presigned uploads     (uploads bucket; expires)
@@ -205,7 +205,7 @@ def own_folder(origin: str) -> str:
 
 
 def request_object(job_id: JobId) -> str:
-    """Object key of a request that is expanded in the background."""
+    """Object key prefix of a request that is expanded in the background; its hash follows."""
     return f"requests/{job_id}.json"
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from forebay.domain import keys
 from forebay.domain.commands import ExpandJob, PurgeDocument
-from forebay.domain.document import DocumentId, DocumentKey, JobId
+from forebay.domain.document import DocumentId, DocumentKey
 from forebay.domain.errors import Superseded, TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of, job_of, row_of
 from forebay.domain.records import Absent, Has, Is, Put, Query, Record, Refused, Update, Write
@@ -20,8 +20,8 @@ from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.pages import pages
 from forebay.service.references import find_document
-from forebay.service.settle import ShardEnd, shard_writes
-from forebay.service.submit import Submitted, job_record, listing, recorded, replayed
+from forebay.service.settle import TRIES, ShardEnd, shard_writes
+from forebay.service.submit import Submitted, job_record, listing, new_job_id, recorded, replayed
 from forebay.service.take_over import Hindrance, Overtaken, TakeOver, TooManyWrites, take_over
 
 log = logging.getLogger(__name__)
@@ -194,7 +194,7 @@ def _rows_before(engine: Engine, job: Job, rows: Sequence[Row]) -> Mapping[Docum
 
 
 def _end_expansion(engine: Engine, job: Job) -> None:
-    for _ in range(6):
+    for _ in range(TRIES):
         record = engine.records.get(keys.counter(job.id, 0))
         if record is None:
             return
@@ -213,10 +213,8 @@ def _end_expansion(engine: Engine, job: Job) -> None:
 
 def new_removal(engine: Engine, request: RemoveDocuments) -> Job:
     """A job that deletes; nothing is recorded yet."""
-    key = request.idempotency_key
-    id_ = JobId(f"job_{engine.new_id()}") if key is None else keys.job_id_for(request.tenant, request.dialect, key)
     return Job(
-        id=id_,
+        id=new_job_id(engine, request),
         tenant=request.tenant,
         collection=request.collection,
         kind=JobKind.DELETE,

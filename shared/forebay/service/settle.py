@@ -23,7 +23,7 @@ from forebay.service.finish import finish
 
 log = logging.getLogger(__name__)
 
-TRIES = 6
+TRIES = 6  # of a write that others hinder
 _ROW_KEPT = timedelta(days=37)  # rows outlive their job's 30 days after the end, never the other way round
 
 

@@ -23,6 +23,7 @@ from forebay.domain.requests import (
     DocumentRequest,
     Hopeless,
     OnExisting,
+    RemoveDocuments,
     SubmitJob,
     source_from,
     source_members,
@@ -113,11 +114,9 @@ def _refuse_bad(engine: Engine, request: SubmitJob) -> None:
 
 
 def _new_job(engine: Engine, request: SubmitJob) -> Job:
-    given = request.idempotency_key
     failed = request.unreadable
-    id_ = JobId(f"job_{engine.new_id()}") if given is None else keys.job_id_for(request.tenant, request.dialect, given)
     return Job(
-        id=id_,
+        id=new_job_id(engine, request),
         tenant=request.tenant,
         collection=request.collection,
         kind=request.kind,
@@ -134,6 +133,13 @@ def _new_job(engine: Engine, request: SubmitJob) -> Job:
         error_message=failed.message if failed is not None else "",
         created_at=stamp(engine.now()),
     )
+
+
+def new_job_id(engine: Engine, request: SubmitJob | RemoveDocuments) -> JobId:
+    """The job that the request's idempotency key always means in its dialect; without a key, one of its own."""
+    if request.idempotency_key is None:
+        return JobId(f"job_{engine.new_id()}")
+    return keys.job_id_for(request.tenant, request.dialect, request.idempotency_key)
 
 
 def replayed(engine: Engine, asked: Job) -> Submitted | None:
