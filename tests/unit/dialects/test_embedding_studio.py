@@ -5,17 +5,10 @@ from typing import Any, get_args
 
 import pytest
 
-from forebay.dialects.embedding_studio import (
-    EMBEDDING_STUDIO,
-    ITEMS_MOST,
-    STAGES,
-    STATUS,
-    DataItem,
-    FailureStage,
-    TaskStatus,
-    document_of_item,
-    source_of_item,
-)
+from forebay.dialects.embedding_studio import EMBEDDING_STUDIO
+from forebay.dialects.embedding_studio.bodies import ITEMS_MOST, DataItem
+from forebay.dialects.embedding_studio.items import document_of_item, source_of_item
+from forebay.dialects.embedding_studio.words import STAGES, STATUS, FailureStage, TaskStatus
 from forebay.domain.errors import CATALOGUE
 from forebay.domain.requests import BadSource, ObjectSource, Source, TextSource
 from forebay.domain.transitions import JobState
