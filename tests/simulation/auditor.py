@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from forebay.domain import keys
-from forebay.domain.document import JobId, RunId
+from forebay.domain.document import Collection, JobId, RunId, TenantId
 from forebay.domain.events import JOB_EVENT_PREFIX
 from forebay.domain.job import Job, JobKind, counts_of, job_of, row_of
 from forebay.domain.records import Key, Record, number, text
@@ -21,6 +21,7 @@ from tests.simulation.world import World
 
 _FINAL_JOBS = tuple(state for state in JobState if state not in OPEN_JOBS)
 _ROW_STATES = ("ready", "unchanged", "failed", "canceled")
+_MAY_GO = ("COL#", "ds_", "UPLOAD")  # what users remove
 _RESTING = (DocumentState.READY, DocumentState.FAILED, DocumentState.CANCELED, DocumentState.DELETED)
 
 
@@ -62,7 +63,7 @@ class Auditor:
     def _changes(self) -> Iterator[str]:
         records = self.world.records()
         changed = [(k, self._seen.get(k), r) for k, r in records.items() if self._differs(k, r)]
-        removed = [key for key in self._seen if key not in records and not key.sk.startswith("COL#")]
+        removed = [key for key in self._seen if key not in records and not key.sk.startswith(_MAY_GO)]
         yield from (f"{key} was removed" for key in removed)
         self._seen = dict(records)
         for key, before, after in changed:
@@ -237,8 +238,19 @@ class Auditor:
                 yield f"{document.key} is {document.state}"
             if document.dead:
                 yield f"{document.key} has dead runs {list(document.dead)}"
+        yield from self._in_collections(documents)
         yield from self._jobs_ended()
         yield from self._objects_left(documents)
+
+    def _in_collections(self, documents: list[Document]) -> Iterator[str]:
+        for document in documents:
+            if not document.gone and keys.collection(document.tenant, document.collection) not in self._seen:
+                yield f"{document.key} is in a collection that is not there"
+        for key in self._seen:
+            if key.sk.startswith("ds_"):
+                _, tenant, _, collection = key.pk.split("#")
+                if keys.collection(TenantId(tenant), Collection(collection)) not in self._seen:
+                    yield f"{key.sk} is of a collection that is not there"
 
     def _jobs_ended(self) -> Iterator[str]:
         told = {event.id for event in self.world.published()}
@@ -268,12 +280,14 @@ class Auditor:
     def _objects_left(self, documents: list[Document]) -> Iterator[str]:
         shown = {d.visible.run for d in documents if d.visible is not None}
         rows = [row for rows in self._rows.values() for row in rows.values()]
-        # A failed, refused or canceled document's content stays for a retry, an unchanged one's until the next version.
+        # What failed, was refused or canceled, or never began keeps its content for a retry; what was unchanged, until
+        # the next version.
         kept = shown | {d.run for d in documents if not d.gone}
         had = {text(row, "run") for row in rows}
         # Content stays under the run that brought it, also when a later run is of the same.
         origins = {origin for d in documents for origin in (d.origin, d.visible.origin if d.visible else "")}
-        origins |= {text(row, "origin") for row in rows if text(row, "error") in ("canceled", "document_exists")}
+        waits = [row for row in rows if text(row, "error") in ("canceled", "document_exists") or row.get("held") == ""]
+        origins |= {text(row, "origin") for row in waits}
         folders = {keys.own_folder(origin) for origin in origins}
         for name in self.world.data_objects():
             place, run = name.split("/")[:2]

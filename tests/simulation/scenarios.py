@@ -16,7 +16,7 @@ from forebay.domain.requests import (
 )
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
-from tests.simulation import cancellations, fetching, removals, restarts
+from tests.simulation import cancellations, data_sources, fetching, removals, restarts
 from tests.simulation.scenario import LONG, ONE, TWO, Scenario
 from tests.simulation.users import (
     delete,
@@ -166,8 +166,9 @@ def _delete_large_collection(world: World) -> None:
 
 
 def _delete_large_collection_ok(world: World) -> list[str]:
-    # Documents that the large job had not accepted yet come later than the deletion, and stay.
-    return ended(jobs(world)[-1], JobState.SUCCEEDED)
+    # Those that the large job had not accepted yet were asked for before the deletion, and do not come.
+    gone = [wrong for number in range(30) for wrong in is_gone(world, f"d{number}")]
+    return gone + ended(jobs(world)[-1], JobState.SUCCEEDED)
 
 
 def _inbox_twice(world: World) -> None:
@@ -316,6 +317,7 @@ EVERY: tuple[Scenario, ...] = (
     *cancellations.EVERY,
     *removals.EVERY,
     *restarts.EVERY,
+    *data_sources.EVERY,
 )
 
 NAMED = {scenario.name: scenario for scenario in EVERY}

@@ -4,7 +4,8 @@ import pytest
 
 from tests.simulation.conftest import Effort
 from tests.simulation.interleaving import Pair, Schedule, interleaved, schedules
-from tests.simulation.pairs import EVERY
+from tests.simulation.pairs import EVERY as PAIRS
+from tests.simulation.requests_at_once import EVERY as REQUESTS
 
 # some 150 ms a schedule
 _SLOW = (
@@ -15,6 +16,7 @@ _SLOW = (
     "redo x cancel",
     "redo x ingest",
 )
+EVERY = (*PAIRS, *REQUESTS)
 _BY_NAME = {pair.name: pair for pair in EVERY}
 
 

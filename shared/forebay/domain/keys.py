@@ -3,6 +3,7 @@
 T#<tenant>#C#<collection>#<h>   D#<key>          a document           h = 16 write shards by hash of the key
 T#<tenant>#C#<collection>#<h>   COUNT            visible documents and chunks of this shard
 T#<tenant>                      COL#<name>       a collection
+T#<tenant>                      GONE#<name>      when the collection was deleted for the last time (expires)
 T#<tenant>#S#<collection>       <data source>    a data source of a collection
 T#<tenant>#L#<list>             <time>#<job>     a job in a dialect's list
 JOB#<job>                       META             a job
@@ -117,6 +118,11 @@ def collections(tenant: TenantId) -> str:
 def collection(tenant: TenantId, name: Collection) -> Key:
     """A collection's record."""
     return Key(collections(tenant), f"COL#{name}")
+
+
+def collection_end(tenant: TenantId, name: Collection) -> Key:
+    """The record of when the collection of this name was deleted for the last time."""
+    return Key(collections(tenant), f"GONE#{name}")
 
 
 def data_sources(tenant: TenantId, collection: Collection) -> str:

@@ -13,7 +13,7 @@ from functools import partial
 
 from forebay.domain import keys
 from forebay.domain.commands import CancelJob, ExpandJob, PublishDocument, RunCommand
-from forebay.domain.document import TenantId
+from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import DocumentError, Superseded
 from forebay.domain.job import job_of
 from forebay.domain.records import Index, Is, Key, Query, Record, Refused, Update, key_of, text
@@ -28,6 +28,7 @@ from forebay.service.finish import event_of, finish, tell
 from forebay.service.first_command import extract_command, first_command
 from forebay.service.publish import publish_command
 from forebay.service.remove import purge_command
+from forebay.service.remove_collection import check_collection
 from forebay.service.uploads import check_upload
 
 log = logging.getLogger(__name__)
@@ -96,6 +97,14 @@ def _sweep_upload(engine: Engine, key: Key, record: Record) -> None:
     check_upload(engine, TenantId(text(record, "tenant")), key.pk.removeprefix("UPLOAD#"))
 
 
+def _sweep_collection(engine: Engine, key: Key, record: Record) -> None:
+    tenant, name = TenantId(key.pk.removeprefix("T#")), Collection(key.sk.removeprefix("GONE#"))
+    later = due_in(engine, name, engine.policy.times.job_check)
+    mine = engine.records.write(Update(key, set=later, when=(Is("due_at", text(record, "due_at")),)))
+    if not isinstance(mine, Refused):
+        check_collection(engine, tenant, name, text(mine, "due_at"))
+
+
 def _sweep_document(engine: Engine, key: Key, record: Record) -> None:
     document = document_of(record)
     if document.state in WORKING:
@@ -155,4 +164,5 @@ _HANDLERS: Mapping[str, Callable[[Engine, Key, Record], None]] = {
     "EVENT": _sweep_event,
     "UPLOAD": _sweep_upload,
     "D": _sweep_document,
+    "GONE": _sweep_collection,
 }

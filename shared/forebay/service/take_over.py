@@ -13,7 +13,7 @@ from forebay.domain import keys
 from forebay.domain.document import DocumentKey, RunId
 from forebay.domain.errors import TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of
-from forebay.domain.records import Absent, Condition, Is, Key, Put, Record, Refused, Update, Value, Write
+from forebay.domain.records import Absent, Condition, Is, Key, Put, Record, Refused, Update, Value, Write, text
 from forebay.domain.requests import OnExisting
 from forebay.domain.stored_document import (
     DeadRun,
@@ -123,11 +123,12 @@ def take_over(engine: Engine, taking: TakeOver) -> Hindrance | None:
     puts = [Put(row.record_key, row_record(row), when=as_before(taking.former.get(row.key))) for row in taking.rows]
     certain = [*taking.first, *puts]
     for _ in range(_TRIES):
-        found = engine.records.get_many([*_places(taking), _collection(taking)])
+        found = engine.records.get_many([*_places(taking), _collection(taking), *_collection_end(taking)])
         held = {
             row.key: document_of(found[at]) for row, at in zip(taking.rows, _places(taking), strict=True) if at in found
         }
-        hindered = _hindered(taking, held)
+        deleted = [text(found[at], "at") for at in _collection_end(taking) if at in found]
+        hindered = _hindered(taking, held, max(deleted, default=""))
         if hindered is not None:
             return hindered
         ends = _interrupted(engine, list(held.values()))
@@ -155,15 +156,21 @@ def _finish_filled(engine: Engine, ends: Sequence[ShardEnd]) -> None:
             finish(engine, end.job)
 
 
-def _hindered(taking: TakeOver, held: Mapping[DocumentKey, Document]) -> Refused | Overtaken | Occupied | None:
+def _hindered(
+    taking: TakeOver, held: Mapping[DocumentKey, Document], deleted_at: str
+) -> Refused | Overtaken | Occupied | None:
     """A twin of this call was first and the documents have these very runs; or, where the job is expanded long after
-    it was asked for, someone else asked for the documents later and was served before; or they are there already and
-    are not to be replaced."""
+    it was asked for, someone else asked for the documents, or for the deletion of their collection, later and was
+    served before; or they are there already and are not to be replaced."""
     runs = {key: document.run for key, document in held.items()}
     taken = tuple(place for place, row in enumerate(taking.rows, len(taking.first)) if runs.get(row.key) == row.run)
     if taken:
         return Refused(taken)
-    lost = frozenset(row.key for row in taking.rows if _is_lost(taking, row, held.get(row.key)))
+    lost = frozenset(
+        row.key
+        for row in taking.rows
+        if _is_lost(taking, row, held.get(row.key)) or deleted_at > _asked_at(taking, row)
+    )
     if taking.job.expanding and lost:
         return Overtaken(lost)
     if taking.on_existing is OnExisting.REPLACE:
@@ -186,6 +193,10 @@ def _is_lost(taking: TakeOver, row: Row, document: Document | None) -> bool:
     return document is not None and document.accepted_at > taking.job.created_at
 
 
+def _asked_at(taking: TakeOver, row: Row) -> str:
+    return taking.job.epoch if row.held else taking.job.created_at
+
+
 def _places(taking: TakeOver) -> list[Key]:
     return [keys.document(taking.job.tenant, row.collection, row.key) for row in taking.rows]
 
@@ -193,6 +204,11 @@ def _places(taking: TakeOver) -> list[Key]:
 def _collection(taking: TakeOver) -> Key:
     """A collection is made by its first use."""
     return keys.collection(taking.job.tenant, taking.job.collection)
+
+
+def _collection_end(taking: TakeOver) -> list[Key]:
+    """Only a job that is expanded long after it was asked for can have been overtaken by a deletion."""
+    return [keys.collection_end(taking.job.tenant, taking.job.collection)] if taking.job.expanding else []
 
 
 def _moves(engine: Engine, taking: TakeOver, held: Mapping[DocumentKey, Document]) -> list[Write]:

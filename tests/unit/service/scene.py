@@ -67,10 +67,14 @@ class Scene:
 
     def interrupted(self, act: Callable[[], object]) -> Engine:
         """The engine, before whose next write someone else acts."""
+        return self.slowed("records.write", act)
+
+    def slowed(self, call: str, act: Callable[[], object]) -> Engine:
+        """The engine, before whose next call of this name to its records someone else acts."""
         acts = [act]
 
         def on_call(phase: str, name: str) -> None:
-            if (phase, name) == ("before", "records.write") and acts:
+            if (phase, name) == ("before", call) and acts:
                 acts.pop()()
 
         records = MemoryRecords(on_call)

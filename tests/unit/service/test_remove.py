@@ -3,17 +3,20 @@ from typing import Any
 
 import pytest
 
+from forebay.domain import keys
 from forebay.domain.commands import PurgeDocument
 from forebay.domain.document import TenantId
 from forebay.domain.errors import CallerError
 from forebay.domain.records import Key, Record
 from forebay.domain.requests import Address, RemoveDocuments, TextSource
+from forebay.domain.stored_document import document_of
 from forebay.domain.transitions import DocumentState, JobState, RowState
-from forebay.service.collections import collection_view
+from forebay.service.collections import CollectionChange, collection_view, is_collection, put_collection
 from forebay.service.engine import Engine
 from forebay.service.lists import listed_jobs
 from forebay.service.remove import remove_document, remove_documents
 from forebay.service.remove_collection import remove_collection
+from forebay.service.submit import submit
 from tests.builders import COLLECTION, TENANT, a_document_key, a_document_request, a_submit_job
 from tests.engines import commands_of
 from tests.unit.service.scene import Scene, words
@@ -185,6 +188,51 @@ def test_what_comes_after_the_deletion_of_its_collection_stays(scene: Scene) -> 
     scene.driver.drain()
 
     assert scene.found("turbine") == ["turbine manual, second edition"]
+
+
+def test_what_was_asked_for_before_the_deletion_of_its_collection_does_not_come(scene: Scene) -> None:
+    put_collection(scene.engine, TENANT, COLLECTION, CollectionChange())
+    documents = [a_document_request(f"d{number}", TextSource(f"turbine {number}")) for number in range(30)]
+    large = scene.submit(a_submit_job(documents))
+    scene.clock.move(1)
+    remove_collection(scene.engine, TENANT, COLLECTION)
+    scene.clock.move(1)
+    scene.ingest("turbine manual", "later")
+
+    scene.driver.drain()
+
+    assert scene.found("turbine") == ["turbine manual"]
+    assert (scene.job(large.id).state, scene.job(large.id).counts.canceled) == (JobState.CANCELED, 30)
+
+
+def test_documents_that_came_while_their_collection_went_make_it_anew(scene: Scene) -> None:
+    scene.ingest("turbine manual")
+    late = scene.slowed("records.transact", lambda: remove_collection(scene.engine, TENANT, COLLECTION))
+    scene.clock.move(1)
+    submit(late, a_submit_job([a_document_request("later", TextSource("turbine manual, second edition"))]))
+    assert not is_collection(scene.engine, TENANT, COLLECTION)
+
+    scene.driver.sweep_until_rest()
+
+    assert collection_view(scene.engine, TENANT, COLLECTION).documents == 1
+    assert scene.found("turbine") == ["turbine manual, second edition"]
+
+
+def test_documents_without_a_collection_are_found_behind_any_number_of_tombstones(scene: Scene) -> None:
+    filled(scene, 100)
+    remove_documents(scene.engine, removal(*(f"d{number}" for number in range(100) if number != last_of(scene))))
+    del scene.records.records[keys.collection(TENANT, COLLECTION)]
+
+    remove_collection(scene.engine, TENANT, COLLECTION)
+
+    assert scene.found("turbine") == []
+
+
+def last_of(scene: Scene) -> int:
+    """The number of the document that a walk over the collection comes to last."""
+    there = [key for key in scene.records.records if key.sk.startswith("D#")]
+    last = max(there, key=lambda key: (int(key.pk.rpartition("#")[2]), key.sk))
+    return int(document_of(scene.records.records[last]).id[1:])
 
 
 def removal(*ids: str, **other: Any) -> RemoveDocuments:
