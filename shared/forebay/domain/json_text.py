@@ -31,6 +31,16 @@ def read_json(text: str) -> object:
     return parsed
 
 
+def write_json(value: object) -> str:
+    """The value as JSON text without spaces, every character as it is."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def json_bytes(value: object) -> int:
+    """The size of the value as such text, in UTF-8."""
+    return len(write_json(value).encode())
+
+
 def _constant(name: str) -> float:
     raise Unfit(f"{name} is not a JSON number", "finite_number")
 

@@ -6,7 +6,6 @@ gateway event → Incoming → endpoint (404, 405) → principal (401, 429, 403)
 
 import functools
 import itertools
-import json
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +18,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from forebay.dialects import DIALECTS
 from forebay.dialects.dialect import Call, Dialect, Endpoint, Function, ShowsRate
 from forebay.domain.errors import CallerError, Problem
+from forebay.domain.json_text import write_json
 from forebay.entrypoints.health import dependencies
 from forebay.entrypoints.http_errors import MethodNotAllowed, NoSuchPath, failure_of
 from forebay.entrypoints.http_requests import Incoming, credential, event_for, incoming, parse_json
@@ -52,7 +52,7 @@ class _Site:
         self._app = APIGatewayHttpResolver(
             enable_validation=True,
             response_validation_error_http_code=_SERVER_ERROR,
-            serializer=functools.partial(json.dumps, ensure_ascii=False, separators=(",", ":")),
+            serializer=write_json,
             json_body_deserializer=parse_json,  # type: ignore[arg-type]  # any JSON value is right
         )
         self._app.exception_handler(Exception)(_raise)

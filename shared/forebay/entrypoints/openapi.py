@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from forebay import __version__
 from forebay.dialects.dialect import JSON, Dialect, Endpoint, call_of
 from forebay.domain.errors import CATALOGUE
+from forebay.domain.json_text import write_json
 
 Json = dict[str, object]
 
@@ -95,7 +96,7 @@ def describe(app: APIGatewayHttpResolver, owned: Sequence[tuple[Endpoint, Dialec
                 schemas.pop(model.__name__, None)
     for name in _GENERATED:
         schemas.pop(name, None)
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return write_json(document)
 
 
 def _tags(owned: Sequence[tuple[Endpoint, Dialect]]) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from forebay.domain.errors import CallerError, TransientError
+from forebay.domain.json_text import write_json
 from forebay.domain.records import Condition, Is, IsOneOf, Lacks, Refused, Update
 from forebay.domain.requests import Address
 from forebay.domain.transitions import DocumentState
@@ -32,7 +33,7 @@ def annotate(engine: Engine, address: Address, remarks: Mapping[str, JsonValue])
         still_so: Condition = Is("annotations", known) if known else Lacks("annotations")
         change = Update(
             document.record_key,
-            {"annotations": json.dumps(merged, ensure_ascii=False, separators=(",", ":"))},
+            {"annotations": write_json(merged)},
             when=(IsOneOf("state", _THERE), still_so),
         )
         if not isinstance(engine.records.write(change), Refused):

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from forebay.domain import keys
 from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import CallerError, TransientError
+from forebay.domain.json_text import write_json
 from forebay.domain.records import Absent, Condition, Has, Is, Lacks, Record, Refused, Update, Value, number, text
 from forebay.domain.requests import Window
 from forebay.domain.stored_document import Options
@@ -139,7 +140,7 @@ def _merged(known: str, more: str) -> str:
     properties: dict[str, dict[str, JsonValue]] = json.loads(known or "{}")
     changes: dict[str, dict[str, JsonValue]] = json.loads(more)
     merged = properties | {dialect: properties.get(dialect, {}) | members for dialect, members in changes.items()}
-    return json.dumps(merged, ensure_ascii=False, separators=(",", ":"))
+    return write_json(merged)
 
 
 def _made(engine: Engine) -> dict[str, Value]:

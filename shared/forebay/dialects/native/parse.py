@@ -24,10 +24,10 @@ from forebay.dialects.native.requests import (
     UploadSourceBody,
     UrlSourceBody,
     WebhookBody,
-    json_bytes,
 )
 from forebay.domain.document import Collection, MetadataFilter, TenantId
 from forebay.domain.errors import CATALOGUE, CallerError, Problem
+from forebay.domain.json_text import json_bytes
 from forebay.domain.requests import (
     BadSource,
     BytesSource,

@@ -1,6 +1,5 @@
 """The bodies that the native API takes in: strict, so that a wrong type or an unknown member is told, not guessed."""
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
@@ -20,6 +19,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from forebay.dialects.native import words
+from forebay.domain.json_text import json_bytes
 from forebay.domain.web_address import URL_LENGTH_MOST
 
 _INT64: Final = 2**63
@@ -33,11 +33,6 @@ class RequestBody(BaseModel):
     """What every body has in common."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)
-
-
-def json_bytes(value: object) -> int:
-    """The size of `value` as compact UTF-8 JSON."""
-    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
 
 
 # -- metadata ----------------------------------------------------------------------------------------------------------

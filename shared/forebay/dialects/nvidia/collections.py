@@ -1,6 +1,5 @@
 """Collections, and the catalog's remarks on them and on their documents."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Final
 from urllib.parse import unquote
@@ -28,6 +27,7 @@ from forebay.dialects.nvidia.results import Room, offset_time
 from forebay.domain import keys
 from forebay.domain.document import Collection
 from forebay.domain.errors import CallerError
+from forebay.domain.json_text import write_json
 from forebay.domain.metadata_schema import MetadataField, with_system_fields
 from forebay.domain.requests import Address, Window
 from forebay.domain.stored_document import Document
@@ -93,7 +93,7 @@ def documents_there(call: Call, collection: Collection, names: Sequence[str]) ->
 
 
 def _properties(own: Kept) -> str:
-    return json.dumps({words.NAME: own}, ensure_ascii=False, separators=(",", ":"))
+    return write_json({words.NAME: own})
 
 
 # -- collections -------------------------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The metadata that comes with an upload: what of it is kept with each file, which files it fails, and what is told."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from pydantic import JsonValue
 
 from forebay.dialects.nvidia.bodies import CustomMetadata
 from forebay.domain.document import Metadata, is_name
+from forebay.domain.json_text import json_bytes, write_json
 from forebay.domain.metadata_schema import Checked, MetadataField, check_metadata
 
 MEMBERS_MOST: Final = 63  # and the file's name
@@ -52,17 +52,12 @@ def judge(sent: Sequence[str], custom: Sequence[CustomMetadata], fields: Sequenc
     return Judgement(
         metadata={item.filename: found.metadata for item, found in zip(custom, checked, strict=True)},
         bad=frozenset(finding.file for finding in findings if finding.fails),
-        memos={name: json_text(told) for name, told in memos.items()},
+        memos={name: write_json(told) for name, told in memos.items()},
     )
 
 
-def json_text(value: JsonValue) -> str:
-    """Compact JSON."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
 def _checked(metadata: Metadata, fields: Sequence[MetadataField]) -> Checked:
-    size = len(json_text(dict(metadata)).encode())
+    size = json_bytes(dict(metadata))
     if len(metadata) > MEMBERS_MOST:
         return Checked({}, (f"{len(metadata)} fields are too many; at most {MEMBERS_MOST} are kept",))
     if size > METADATA_BYTES_MOST:
@@ -112,7 +107,7 @@ def _bounded(findings: Sequence[_Finding]) -> Iterator[_Finding]:
     """The findings that are told; their metadata is repeated as long as there is room in an answer."""
     left = _REPEATED_BYTES_MOST
     for finding in findings[:_FINDINGS_MOST]:
-        left -= len(json_text(dict(finding.about)).encode())
+        left -= json_bytes(dict(finding.about))
         if left >= 0 or "file_metadata" not in finding.about:
             yield finding
         else:

@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from forebay.dialects.dialect import Call, UploadedFile
 from forebay.dialects.nvidia.bodies import CHUNK_OVERLAP, CHUNK_SIZE, DocumentUploadRequest, SplitOptions
-from forebay.dialects.nvidia.custom_metadata import Judgement, json_text, judge
+from forebay.dialects.nvidia.custom_metadata import Judgement, judge
 from forebay.dialects.nvidia.words import NAME, UNSUPPORTED
 from forebay.domain.document import Collection, is_name
 from forebay.domain.errors import CallerError
 from forebay.domain.file_types import READABLE, extension
-from forebay.domain.json_text import read_json
+from forebay.domain.json_text import read_json, write_json
 from forebay.domain.metadata_schema import MetadataField
 from forebay.domain.requests import BadSource, BytesSource, DocumentRequest, Hopeless, OnExisting, Source, SubmitJob
 from forebay.domain.stored_document import Options, nearest_options
@@ -51,7 +51,7 @@ def upload_command(call: Call, body: DocumentUploadRequest, target: Target, task
     files = _by_name(sent, most=call.engine.policy.limits.documents_per_request)
     judged = judge([file.name for file in sent], body.custom_metadata, target.fields)
     remarks = {
-        each.filename: json_text(each.model_dump(exclude={"filename"}, exclude_none=True))
+        each.filename: write_json(each.model_dump(exclude={"filename"}, exclude_none=True))
         for each in body.documents_catalog_metadata
     }
     documents = tuple(

@@ -1,6 +1,5 @@
 """The bodies that the Artifacts API takes in."""
 
-import json
 import re
 from base64 import b64decode, b64encode
 from typing import Annotated, Final, Literal
@@ -10,6 +9,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from forebay.dialects.privategpt.words import USUAL_COLLECTION, NodeType, Operator
+from forebay.domain.json_text import json_bytes
 from forebay.domain.web_address import refused_url
 
 CALLER_BYTES_MOST: Final = 16_384  # of metadata, and of a callback's properties
@@ -58,7 +58,7 @@ def _uri(value: str) -> str:
 
 
 def _small(members: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    if len(json.dumps(members, ensure_ascii=False, separators=(",", ":")).encode()) > CALLER_BYTES_MOST:
+    if json_bytes(members) > CALLER_BYTES_MOST:
         raise PydanticCustomError("too_large", "Dictionary should have at most 16384 bytes of JSON")
     return members
 

@@ -22,6 +22,7 @@ from forebay.dialects.tensoras.bodies import (
 from forebay.dialects.tensoras.words import KNOWLEDGE_BASE, KNOWLEDGE_BASES, NAME, id_in_path, not_found, seconds, unfit
 from forebay.domain import keys
 from forebay.domain.document import Collection
+from forebay.domain.json_text import write_json
 from forebay.domain.requests import Window
 from forebay.domain.stored_document import nearest_options
 from forebay.domain.times import ordered_id
@@ -129,7 +130,7 @@ def _view(call: Call, collection: Collection) -> CollectionView:
 
 
 def _properties(kept: Mapping[str, JsonValue]) -> str:
-    return json.dumps({NAME: kept}, ensure_ascii=False, separators=(",", ":"))
+    return write_json({NAME: kept})
 
 
 def _shown(asked: ChunkingStrategy) -> ShownStrategy:
