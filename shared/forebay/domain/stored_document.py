@@ -7,7 +7,7 @@ from typing import Final
 from forebay.domain import keys
 from forebay.domain.document import Collection, DocumentId, DocumentKey, JobId, ObjectRef, RunId, TenantId
 from forebay.domain.records import Key, Record, Value, members, number, numbers, text
-from forebay.domain.transitions import DocumentState
+from forebay.domain.transitions import GONE, DocumentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Document:
     @property
     def gone(self) -> bool:
         """Deleted for readers, whether or not all is purged."""
-        return self.state in (DocumentState.DELETING, DocumentState.DELETED)
+        return self.state in GONE
 
 
 def source_value(ref: ObjectRef) -> Mapping[str, Value]:
@@ -144,10 +144,10 @@ def options_value(options: Options) -> Mapping[str, Value]:
 
 def options_of(record: Record) -> Options:
     """The options in a record's `options`."""
-    options = members(record, "options")
+    options, usual = members(record, "options"), Options()
     return Options(
-        number(options, "chunk", 200),
-        number(options, "overlap", 30),
+        number(options, "chunk", usual.chunk_tokens),
+        number(options, "overlap", usual.overlap_tokens),
         reprocess=bool(options.get("reprocess")),
         wordless=bool(options.get("wordless")),
     )

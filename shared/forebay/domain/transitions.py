@@ -57,6 +57,7 @@ WITHIN_A_RUN: Final[Mapping[DocumentState, frozenset[DocumentState]]] = {
     _D.DELETED: frozenset(),
 }
 
+GONE: Final = (_D.DELETING, _D.DELETED)  # for readers
 WORKING: Final = (_D.QUEUED, _D.EXTRACTING, _D.INDEXING)
 OPEN_ROWS: Final = (RowState.AWAITING_UPLOAD, RowState.OPEN)
 OPEN_JOBS: Final = (JobState.QUEUED, JobState.RUNNING, JobState.CANCELING)

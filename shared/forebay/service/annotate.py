@@ -10,12 +10,11 @@ from forebay.domain.errors import CallerError, TransientError
 from forebay.domain.json_text import write_json
 from forebay.domain.records import Condition, Is, IsOneOf, Lacks, Refused, Update
 from forebay.domain.requests import Address
-from forebay.domain.transitions import DocumentState
+from forebay.domain.transitions import GONE, DocumentState
 from forebay.service.engine import Engine
 from forebay.service.references import find_document
 
-_GONE: Final = (DocumentState.DELETING, DocumentState.DELETED)
-_THERE: Final = tuple(state.value for state in DocumentState if state not in _GONE)
+_THERE: Final = tuple(state.value for state in DocumentState if state not in GONE)
 _TRIES: Final = 6
 
 

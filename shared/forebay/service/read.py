@@ -15,7 +15,7 @@ from forebay.domain.job import row_of
 from forebay.domain.records import Record, text
 from forebay.domain.requests import Address, DocumentFilter, Window
 from forebay.domain.stored_document import Document, Visible, document_of
-from forebay.domain.transitions import DocumentState
+from forebay.domain.transitions import GONE
 from forebay.service.cursors import read_cursor, write_cursor
 from forebay.service.engine import Engine
 from forebay.service.references import find_document
@@ -122,7 +122,7 @@ def _too_many(collection: Collection) -> CallerError:
 
 
 def _listed(record: Record, prefix: str) -> bool:
-    gone = text(record, "state") in (DocumentState.DELETING, DocumentState.DELETED)
+    gone = text(record, "state") in GONE
     return not gone and text(record, "id").startswith(prefix)
 
 
