@@ -1,6 +1,5 @@
-"""What of a job is not stored and why, with what was sent, as far as one answer has room for it."""
+"""What of a job failed and why, with what was sent, as far as one answer has room for it."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from forebay.domain.errors import CallerError
@@ -22,15 +21,15 @@ class Room:
         self._bytes = engine.policy.limits.answer_bytes
         self._reads = _READS_MOST
 
-    def failures(self, view: JobView, states: Sequence[RowState]) -> list[tuple[Row, str]]:
-        """The job's rows in these final states in the order of its request, each with its memo, which is empty where
+    def failures(self, view: JobView) -> list[tuple[Row, str]]:
+        """The job's failed rows in the order of its request, each with its memo, which is empty where
         there is no room for it. Nothing is read where there are none.
 
         Raises CallerError content_too_large when there is no room for their ids and messages.
         """
-        if not any(view.documents[state.value] for state in states):
+        if not view.documents["failed"]:
             return []
-        rows = rows_in(self._engine, view.job, states)
+        rows = rows_in(self._engine, view.job, (RowState.FAILED,))
         self._bytes -= sum(
             len(row.document_id.encode()) + len(row.error_message.encode()) + _WORDS_BYTES for row in rows
         )

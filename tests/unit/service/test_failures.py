@@ -7,7 +7,6 @@ from forebay.domain.document import JobId
 from forebay.domain.errors import CallerError
 from forebay.domain.records import Query, RecordPage
 from forebay.domain.requests import BadSource, DocumentRequest, Hopeless, TextSource
-from forebay.domain.transitions import RowState
 from forebay.service.engine import Engine, Limits, Policy
 from forebay.service.failures import Room
 from forebay.service.submit import submit
@@ -16,7 +15,6 @@ from tests.builders import TENANT, a_submit_job
 from tests.engines import with_policy
 from tests.unit.service.scene import Scene
 
-FAILED = (RowState.FAILED,)
 BAD = BadSource("empty_document", "nothing in it")
 
 
@@ -41,7 +39,7 @@ def a_job(scene: Scene, *documents: DocumentRequest) -> JobId:
 
 
 def shown(engine: Engine, job: JobId, room: Room | None = None) -> list[tuple[str, str]]:
-    found = (room or Room(engine)).failures(job_view(engine, TENANT, job), FAILED)
+    found = (room or Room(engine)).failures(job_view(engine, TENANT, job))
     return [(row.document_id, memo) for row, memo in found]
 
 

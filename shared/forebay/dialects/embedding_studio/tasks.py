@@ -35,7 +35,7 @@ from forebay.domain.document import Collection, is_name
 from forebay.domain.errors import CATALOGUE, CallerError
 from forebay.domain.fingerprint import request_sha256
 from forebay.domain.job import Job, JobKind, Redo
-from forebay.domain.transitions import JobState, RowState
+from forebay.domain.transitions import JobState
 from forebay.service.cancel import cancel_job
 from forebay.service.collections import default_options
 from forebay.service.engine import Engine
@@ -49,7 +49,6 @@ from forebay.service.watch import JobView, fresh_view, named_job, view_of
 
 _TASKS_MOST: Final = 1_000_000_000  # more than anybody has: a larger offset skips all as well
 _ONLY_ENDED: Final = (TaskStatus.DONE, TaskStatus.FAILED)
-_NOT_STORED: Final = (RowState.FAILED, RowState.CANCELED)  # canceled without a request: superseded
 _OF_ANY: Final = ("content_too_large",)  # the codes that answers with tasks can have instead
 _OF_ONE: Final = ("not_found", *_OF_ANY)
 
@@ -106,20 +105,21 @@ def _found(call: Call, kind: str, task_id: str) -> Job:
 
 
 def status_of(view: JobView) -> TaskStatus:
-    """The task's status. Items that went to newer requests were not canceled: a task of such alone has failed."""
-    superseded = view.status is JobState.CANCELED and not view.job.cancel_requested
-    return TaskStatus.FAILED if superseded else STATUS[view.status]
+    """The task's status. An item that a newer task took over counts as stored: that one has the later word on it."""
+    job = view.job
+    overtaken = job.ended and view.documents["canceled"] and not (job.cancel_requested or job.error_code)
+    return TaskStatus.DONE if overtaken else STATUS[view.status]
 
 
 def _told(room: Room, view: JobView) -> TaskResponse:
-    """The task, with what of it is not stored; of a canceled one, what failed before."""
-    job, status = view.job, status_of(view)
+    """The task, with what of it failed."""
+    job = view.job
     failed = [
         {"object_id": row.document_id, **json.loads(memo or "{}"), "detail": row.error_message}
         | {"failure_stage": STAGES[CATALOGUE[row.error_code].stage]}
-        for row, memo in room.failures(view, (RowState.FAILED,) if status is TaskStatus.CANCELED else _NOT_STORED)
+        for row, memo in room.failures(view)
     ]
-    body = {**json.loads(job.memo), "status": status, "created_at": job.created_at}
+    body = {**json.loads(job.memo), "status": status_of(view), "created_at": job.created_at}
     body["updated_at"] = max(job.epoch, view.started_at, job.canceled_at, job.finished_at)
     return TaskResponse.model_validate(
         body | {"failed_items" if job.kind is JobKind.INGEST else "failed_item_ids": failed}

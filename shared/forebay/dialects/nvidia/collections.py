@@ -158,10 +158,13 @@ def _outcome(message: str, good: list[str], failed: list[FailedCollection]) -> C
 def delete_collections(
     request: Request, collection_names: Annotated[Names | None, Body()] = None
 ) -> CollectionsResponse:
-    """Delete collections with all their documents."""
+    """Delete collections with all their documents.
+
+    Without a body nothing is deleted: not to name anything is no way to delete something.
+    """
     call = call_of(request)
     good, failed = [], []
-    for name in _distinct(collection_names):
+    for name in _distinct(collection_names or []):
         _, collection = collection_called(name)
         if kept_with(call, collection) is None:
             failed.append(FailedCollection(collection_name=name, error_message=f"Collection {name} not found."))
