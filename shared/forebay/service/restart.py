@@ -71,7 +71,7 @@ def _meant(job: Job, redo: Redo) -> Redo:
     if not job.ended:
         raise CallerError("invalid_transition", f"The job is {job.state.value}.")
     if job.error_code:
-        raise CallerError("invalid_transition", "What the job was asked for is not known any more; ask again.")
+        raise CallerError("invalid_transition", "The job failed as a whole, not by its documents; ask for it anew.")
     if job.kind is JobKind.DELETE:
         if job.named and redo in (Redo.REST, Redo.ALL):
             return redo
