@@ -8,7 +8,7 @@ from forebay.bootstrap.core import engine_of
 from forebay.domain import keys
 from forebay.domain.commands import Command, ExtractDocument, FetchDocument
 from forebay.domain.errors import CallerError, Superseded
-from forebay.domain.job import Job
+from forebay.domain.job import Job, Redo
 from forebay.domain.requests import Address, UrlSource
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.bury import DeadLetter, bury
@@ -16,6 +16,7 @@ from forebay.service.engine import Limits, Policy
 from forebay.service.fetch import fetch
 from forebay.service.purge import purge
 from forebay.service.remove import purge_command, remove_document
+from forebay.service.restart import restart_job
 from forebay.service.submit import dry_run
 from forebay.service.sweep import sweep
 from tests.builders import COLLECTION, TENANT, a_document_request, a_submit_job
@@ -87,8 +88,14 @@ def test_the_url_stands_in_no_record_and_no_log(scene: Scene, caplog: pytest.Log
     caplog.set_level(logging.DEBUG)
     submit_url(scene)
     submit_url(scene, "https://example.org/gone?token=s3cret")
-    forbidden = a_document_request("bad", UrlSource("http://10.0.0.1/?token=s3cret"))
-    scene.submit(a_submit_job([forbidden, a_document_request("other", UrlSource(URL))]))
+    bad = ("http://10.0.0.1/?token=s3cret", "https://user:s3cret@example.org/", "https:/user:s3cret@example.org/x")
+    forbidden = [a_document_request(f"bad{number}", UrlSource(url)) for number, url in enumerate(bad)]
+    large = [a_document_request(f"d{number}", UrlSource(bad[0])) for number in range(30)]
+    other = a_document_request("other", UrlSource(URL))
+    jobs = [scene.submit(a_submit_job([*some, other])) for some in (forbidden, large)]
+    scene.driver.drain()
+    for job in jobs:
+        restart_job(scene.engine, TENANT, job.id, Redo.REST)
     scene.driver.drain()
 
     said = [vars(record) for record in caplog.records]
