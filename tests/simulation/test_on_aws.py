@@ -30,6 +30,9 @@ _UNDISTURBED = (
     "cancel_with_some_ready",
     "cancel_and_restart",
     "retry_missing",
+    "add_files",
+    "sync_changes",
+    "remove_collection_with_source",
 )
 
 
