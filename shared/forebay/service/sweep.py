@@ -143,9 +143,11 @@ def _redrive(engine: Engine, document: Document) -> None:
 
 
 def _may_be_waiting(engine: Engine, document: Document, queue: str) -> bool:
-    patience = timedelta(seconds=_PATIENCE * engine.policy.times.redrive)
-    lately = instant(document.updated_at) + patience > engine.now()
-    return lately and engine.queues.backlog(queue) > _BACKLOG_MOST
+    """May its message still stand in the queue? The longer that is, the longer it is waited for, a second a message:
+    what is sent again makes a long queue only longer."""
+    backlog = engine.queues.backlog(queue)
+    patience = timedelta(seconds=_PATIENCE * engine.policy.times.redrive + backlog)
+    return backlog > _BACKLOG_MOST and instant(document.updated_at) + patience > engine.now()
 
 
 def _next_commands(document: Document) -> Sequence[RunCommand]:

@@ -163,6 +163,21 @@ def test_a_long_queue_is_left_alone_and_costs_a_document_nothing(scene: Scene) -
     assert scene.document().due_at > scene.document().updated_at
 
 
+def test_a_queue_is_given_a_second_more_for_each_message_in_it(scene: Scene) -> None:
+    scene.submit()
+    waiting = lost(scene)
+    scene.queues.sent = waiting * 8_000
+    scene.clock.move(7_900)
+
+    sweep(scene.engine)
+    patient = len(scene.queues.sent)
+    scene.clock.move(scene.engine.policy.times.redrive * 4 + 200)
+    sweep(scene.engine)
+
+    assert patient == 8_000
+    assert len(scene.queues.sent) == 8_001
+
+
 def test_sweeping_twice_sends_once(scene: Scene) -> None:
     scene.submit()
     lost(scene)
