@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
+from forebay.adapters.memory import MemoryQueues
 from forebay.dialects.embedding_studio import EMBEDDING_STUDIO
 from forebay.dialects.embedding_studio.bodies import ITEMS_MOST, DataItem
 from forebay.dialects.embedding_studio.items import document_of_item, source_of_item
@@ -155,3 +156,18 @@ def test_every_path_is_there_with_both_prefixes(prefix: str) -> None:
     found = {(each.method, each.path) for each in EMBEDDING_STUDIO.endpoints if each.path.startswith(f"{prefix}/")}
 
     assert found == tasks | {("POST", f"{prefix}/upsertion-tasks/categories/run")}
+
+
+def test_a_restart_while_a_large_task_is_being_canceled_says_that_it_has_to_come_again() -> None:
+    client = Client()
+    items = [{"object_id": f"o{number}", "payload": {"text": "words"}} for number in range(40)]
+    client.send("POST", "/embeddings/upsertion-tasks/run", {"id": "t", "items": items})
+    client.send("PUT", "/embeddings/upsertion-tasks/cancel?task_id=t")
+    queues = client.engine.queues
+    assert isinstance(queues, MemoryQueues)
+    queues.sent.clear()
+
+    answer = client.send("PUT", "/embeddings/upsertion-tasks/restart?task_id=t")
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert "still being canceled" in answer.json["detail"]

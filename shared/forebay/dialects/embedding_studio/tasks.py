@@ -48,6 +48,7 @@ from forebay.service.wait import wait_for
 from forebay.service.watch import JobView, fresh_view, named_job, view_of
 
 _TASKS_MOST: Final = 1_000_000_000  # more than anybody has: a larger offset skips all as well
+_CANCEL_SECONDS: Final = 5  # until a large task that is being canceled is worth another try
 _ONLY_ENDED: Final = (TaskStatus.DONE, TaskStatus.FAILED)
 _OF_ANY: Final = ("content_too_large",)  # the codes that answers with tasks can have instead
 _OF_ONE: Final = ("not_found", *_OF_ANY)
@@ -92,6 +93,9 @@ def _restart(call: Call, job: Job) -> TaskResponse:
     engine = call.engine
     if job.state is JobState.CANCELING:
         job = wait_for(engine, job.id)
+        if not job.ended:
+            message = "The task is still being canceled: restart it again in a moment."
+            raise CallerError("unavailable", message, retry_after_seconds=_CANCEL_SECONDS)
     if not job.ended or job.error_code or (job.kind is JobKind.INGEST and not job.total):
         return _told(Room(engine), view_of(engine, job))
     return _asked(engine, Submitted(restart_job(engine, call.tenant, job.id, Redo.REST), replayed=False))
