@@ -10,7 +10,7 @@ from typing import Final
 
 from local.client import Refused
 from local.demo import Request, show
-from local.deploy import DeployError
+from local.deploy import ADMINISTRATOR, DeployError
 from local.localise import TemplateError
 from local.parameters import ParameterError, Wishes
 from local.processes import free_port
@@ -63,13 +63,30 @@ def _serve(chosen: argparse.Namespace) -> int:
     with Stack(_layout(chosen, chosen.port), Wishes.from_environment(), _say) as stack:
         try:  # from the first word on: whoever reads it may ask for the end at once
             print(f"Forebay is ready: {stack.url}", flush=True)
-            _say(f"AWS clients: AWS_ENDPOINT_URL={stack.endpoint}; logs: {stack.layout.places.logs}; Ctrl-C ends it")
+            _say(_places(stack))
             while True:
                 time.sleep(WATCH_SECONDS)
                 stack.watch()
         except KeyboardInterrupt:
             _say("stopping")
     return EXIT_OK
+
+
+def _places(stack: Stack) -> str:
+    """What AWS clients, `make key` and a curious user need to know of a running stack."""
+    known = stack.deployed.resources if stack.deployed is not None else {}
+    settings = {
+        "AWS_ENDPOINT_URL": stack.endpoint,
+        "AWS_DEFAULT_REGION": ADMINISTRATOR["region_name"],
+        "AWS_ACCESS_KEY_ID": ADMINISTRATOR["aws_access_key_id"],
+        "AWS_SECRET_ACCESS_KEY": ADMINISTRATOR["aws_secret_access_key"],
+    }
+    lines = [
+        f"AWS clients: {' '.join(f'{name}={value}' for name, value in settings.items())}",
+        f"uploads bucket: {known.get('UploadsBucket')}; table: {known.get('Table')}",
+        f"logs: {stack.layout.places.logs}; Ctrl-C ends it",
+    ]
+    return "\n".join(lines)
 
 
 def _demo(chosen: argparse.Namespace) -> int:

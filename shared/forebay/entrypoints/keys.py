@@ -8,11 +8,12 @@ import sys
 from collections.abc import Sequence
 
 from forebay.bootstrap.operator import operator_engine
+from forebay.domain.errors import TransientError
 from forebay.service.authenticate import SCOPES, create_key
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Make one key. 0, or 2 where the arguments do not fit."""
+    """Make one key. 0, 1 where the table does not answer, or 2 where the arguments do not fit."""
     parser = argparse.ArgumentParser(prog="python -m forebay.entrypoints.keys", description="Make an API key.")
     parser.add_argument("table", help="the stack's table (its output TableName)")
     parser.add_argument("tenant", help="whom the key belongs to")
@@ -24,6 +25,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         sys.stderr.write(f"error: {error}\n")
         return 2
+    except TransientError as error:
+        sys.stderr.write(f"error: {error.message}; are AWS credentials, region and table right?\n")
+        return 1
     sys.stdout.write(f"{key}\n")
     return 0
 
