@@ -13,12 +13,11 @@ from forebay.domain.document import DocumentKey
 from forebay.domain.errors import Superseded, TransientError
 from forebay.domain.job import Counts, Job, Row, job_of
 from forebay.domain.records import Has, Is, Put, Refused, Update, Write
-from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.first_command import first_command
-from forebay.service.settle import OVERTAKEN, TRIES, Outcome, ShardEnd, read_counter, shard_writes
+from forebay.service.settle import OVERTAKEN, TRIES, ShardEnd, ended_row, read_counter, shard_writes
 from forebay.service.sources import refused_row
 from forebay.service.take_over import (
     Occupied,
@@ -61,17 +60,6 @@ def accept_rows(engine: Engine, taking: TakeOver) -> None:
 
 def _overtaken(engine: Engine, row: Row) -> Row:
     return ended_row(engine, row, OVERTAKEN)
-
-
-def ended_row(engine: Engine, row: Row, outcome: Outcome) -> Row:
-    """The row as it ends before it begins."""
-    return replace(
-        row,
-        state=outcome.row,
-        error_code=outcome.error_code,
-        error_message=outcome.error_message,
-        finished_at=stamp(engine.now()),
-    )
 
 
 def end_rows(engine: Engine, job: Job, rows: Sequence[Row], former: Mapping[DocumentKey, Row] = _NONE) -> None:

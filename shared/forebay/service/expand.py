@@ -9,12 +9,12 @@ from forebay.domain.errors import CATALOGUE, Superseded, TransientError
 from forebay.domain.job import Job, JobKind, job_of
 from forebay.domain.requests import DocumentRequest, SubmitJob
 from forebay.domain.transitions import JobState, RowState
-from forebay.service.accept import SLICE, accept_rows, accepted, end_rows, ended_row
+from forebay.service.accept import SLICE, accept_rows, accepted, end_rows
 from forebay.service.engine import Engine
 from forebay.service.finish import end
 from forebay.service.remove import MARGIN_SECONDS, expand_removal
 from forebay.service.restart import give_up_redoing, redo_rows
-from forebay.service.settle import CANCELED, POISON, Outcome
+from forebay.service.settle import CANCELED, POISON, Outcome, ended_row
 from forebay.service.sources import document_id, row_for, unaccepted_row
 from forebay.service.submit import stored_request
 from forebay.service.take_over import TakeOver

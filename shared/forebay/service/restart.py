@@ -20,12 +20,12 @@ from forebay.domain.records import Absent, Is, Lacks, Put, Query, Update, Value,
 from forebay.domain.requests import OnExisting
 from forebay.domain.times import instant, stamp
 from forebay.domain.transitions import JobState, RowState
-from forebay.service.accept import SLICE, accept_rows, accepted, end_rows, ended_row
+from forebay.service.accept import SLICE, accept_rows, accepted, end_rows
 from forebay.service.due import due_in
 from forebay.service.engine import Engine
 from forebay.service.pages import pages
 from forebay.service.remove import MARGIN_SECONDS, expand_removal
-from forebay.service.settle import CANCELED, Outcome
+from forebay.service.settle import CANCELED, Outcome, ended_row
 from forebay.service.sources import row_again, row_metadata
 from forebay.service.submit import INLINE_DOCUMENTS
 from forebay.service.take_over import TakeOver

@@ -12,7 +12,7 @@ from datetime import timedelta
 from forebay.domain import keys
 from forebay.domain.document import JobId
 from forebay.domain.errors import CATALOGUE, Superseded, TransientError
-from forebay.domain.job import Counter, Counts, counter_of
+from forebay.domain.job import Counter, Counts, Row, counter_of
 from forebay.domain.records import Above, Condition, Has, Is, IsOneOf, Key, Lacks, Update, Value, Write
 from forebay.domain.stored_document import DeadRun, Document, dead_value, document_of
 from forebay.domain.times import stamp
@@ -117,6 +117,17 @@ def row_end(engine: Engine, key: Key, outcome: Outcome, known: dict[str, Value])
             **(told if outcome.error_code else {}),
         },
         when=(IsOneOf("state", tuple(OPEN_ROWS)),),
+    )
+
+
+def ended_row(engine: Engine, row: Row, outcome: Outcome) -> Row:
+    """The row as it ends before it begins."""
+    return replace(
+        row,
+        state=outcome.row,
+        error_code=outcome.error_code,
+        error_message=outcome.error_message,
+        finished_at=stamp(engine.now()),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from forebay.domain import keys
 from forebay.domain.document import DocumentId, DocumentKey, ObjectRef, RunId, TenantId
 from forebay.domain.errors import DocumentError
-from forebay.domain.job import Job, Row, metadata_text
+from forebay.domain.job import Counts, Job, Row, metadata_text
 from forebay.domain.records import Lacks, Refused, Update, text
 from forebay.domain.requests import (
     BadSource,
@@ -24,9 +24,10 @@ from forebay.domain.requests import (
     source_members,
 )
 from forebay.domain.times import stamp
-from forebay.domain.transitions import RowState
+from forebay.domain.transitions import DocumentState, RowState
 from forebay.domain.web_address import file_name, refused_url
 from forebay.service.engine import Engine
+from forebay.service.settle import Outcome, ended_row
 
 _ROW_METADATA_BYTES = 2_048  # larger metadata, or a larger memo, goes to the object store
 _OBJECT_KEY_BYTES_MOST = 1_024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
@@ -227,13 +228,8 @@ def refused_row(engine: Engine, row: Row) -> Row:
 
 
 def _failed(engine: Engine, row: Row, error: DocumentError) -> Row:
-    return replace(
-        row,
-        state=RowState.FAILED,
-        error_code=error.code,
-        error_message=error.message,
-        finished_at=stamp(engine.now()),
-    )
+    outcome = Outcome(DocumentState.FAILED, RowState.FAILED, Counts(failed=1), error.code, error.message)
+    return ended_row(engine, row, outcome)
 
 
 def locate(engine: Engine, request: SubmitJob, source: Source) -> Located:
