@@ -60,10 +60,9 @@ class CustomMetadata(NvidiaBody):
     metadata: dict[str, JsonValue] = {}
 
 
-class DocumentCatalogMetadata(NvidiaBody):
-    """Remarks on one of the files."""
+class Remarks(NvidiaBody):
+    """What is said of a document beside its content."""
 
-    filename: str
     description: str | None = None
     tags: list[str] | None = None
 
@@ -71,6 +70,12 @@ class DocumentCatalogMetadata(NvidiaBody):
     def _small(self) -> Self:
         _bounded(self, _REMARKS_BYTES)
         return self
+
+
+class DocumentCatalogMetadata(Remarks):
+    """Remarks on one of the files."""
+
+    filename: str
 
 
 def _check_range(number: int, pages: list[int]) -> None:
@@ -305,18 +310,10 @@ class CollectionsResponse(NvidiaBody):
     total_failed: int = 0
 
 
-class UpdateDocumentMetadataRequest(NvidiaBody):
+class UpdateDocumentMetadataRequest(Remarks):
     """Remarks on a document; what is left out, or null, stays."""
 
     model_config = _example({"description": "Plan of 2024", "tags": ["finance"]})
-
-    description: str | None = None
-    tags: list[str] | None = None
-
-    @model_validator(mode="after")
-    def _small(self) -> Self:
-        _bounded(self, _REMARKS_BYTES)
-        return self
 
 
 class UpdateCollectionMetadataRequest(UpdateDocumentMetadataRequest):
