@@ -18,6 +18,11 @@ SAMPLES = {
     "api_retry_job": (Function.API, 404),
     "api_restart_job": (Function.API, 404),
     "api_health": (Function.API, 200),
+    "api_ingest_artifact": (Function.API, 200),  # PrivateGPT's
+    "api_run_upsertion_task": (Function.API, 200),  # EmbeddingStudio's
+    "api_create_collection": (Function.API, 200),  # NVIDIA's
+    "api_create_knowledge_base": (Function.API, 200),  # Tensoras'
+    "api_upload_file": (Function.API, 200),  # Tensoras', a form
     "search_chunks": (Function.SEARCH, 200),
 }
 
