@@ -2,17 +2,18 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from forebay.domain.document import TenantId
+from forebay.domain.limits import ExtractionLimits
 from forebay.service.engine import Limits, Policy, Times
 
 QUEUES: Final = ("fetch", "extract", "embed", "control")
 
 
 class MissingSettings(Exception):
-    """The environment lacks names that have no default."""
+    """The environment lacks names that have no default, or says what cannot be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
-        """Read the environment. Raises MissingSettings naming every missing variable."""
+        """Read the environment. Raises MissingSettings naming every missing or wrong variable."""
         given = _Reader(environment if environment is not None else os.environ)
         usual = Times()
+        limits = given.limits("FOREBAY_LIMITS")
         settings = cls(
             table=given.needed("FOREBAY_TABLE"),
             data_bucket=given.needed("FOREBAY_DATA_BUCKET"),
@@ -56,9 +58,8 @@ class Settings:
                     publish_retry=given.number("FOREBAY_PUBLISH_RETRY_SECONDS", usual.publish_retry),
                     upload_expiry=given.number("FOREBAY_UPLOAD_EXPIRY_SECONDS", usual.upload_expiry),
                 ),
-                limits=Limits(
-                    requests_per_minute=given.number("FOREBAY_REQUESTS_PER_MINUTE", Limits().requests_per_minute)
-                ),
+                limits=Limits(**_those_of(Limits, limits)),
+                reading=ExtractionLimits(**_those_of(ExtractionLimits, limits)),
                 anonymous_tenant=TenantId(given.text("FOREBAY_ANONYMOUS_TENANT")) or None,
                 private_callbacks=given.text("FOREBAY_ALLOW_PRIVATE_CALLBACKS") == "1",
                 allowed_buckets=frozenset(given.text("FOREBAY_ALLOWED_BUCKETS").replace(",", " ").split()),
@@ -66,6 +67,10 @@ class Settings:
         )
         given.complain()
         return settings
+
+
+def _those_of(bounds: type[Limits | ExtractionLimits], given: Mapping[str, int]) -> dict[str, int]:
+    return {field.name: given[field.name] for field in fields(bounds) if field.name in given}
 
 
 class _Reader:
@@ -87,6 +92,20 @@ class _Reader:
             self._wrong.append(f"{name} must be a whole number, not {value!r}")
             return default
         return int(value) if value else default
+
+    def limits(self, name: str) -> dict[str, int]:
+        """`name=number` pairs; a bound that both kinds have (`file_bytes`) is one."""
+        known = {field.name for bounds in (Limits, ExtractionLimits) for field in fields(bounds)}
+        found: dict[str, int] = {}
+        for pair in self.text(name).replace(",", " ").split():
+            limit, _, value = pair.partition("=")
+            if limit not in known:
+                self._wrong.append(f"{name} has no limit {limit!r}; there are {', '.join(sorted(known))}")
+            elif not value.isdecimal() or not int(value):
+                self._wrong.append(f"{name}: {limit} must be a whole number above 0, not {value!r}")
+            else:
+                found[limit] = int(value)
+        return found
 
     def complain(self) -> None:
         if self._wrong:

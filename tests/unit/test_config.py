@@ -1,6 +1,14 @@
+import re
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
 from forebay.config import MissingSettings, Settings
+from forebay.domain.limits import ExtractionLimits
+from forebay.service.engine import Limits
+
+REPOSITORY = Path(__file__).parents[2]
 
 NEEDED = {
     "FOREBAY_TABLE": "table",
@@ -64,3 +72,32 @@ def test_private_callbacks_are_off_unless_switched_on(given: str, allowed: bool)
     settings = Settings.from_environment(NEEDED | {"FOREBAY_ALLOW_PRIVATE_CALLBACKS": given})
 
     assert settings.policy.private_callbacks is allowed
+
+
+def test_limits_are_given_by_name_and_the_rest_stay_as_usual() -> None:
+    policy = Settings.from_environment(NEEDED | {"FOREBAY_LIMITS": "pages=20, chunks=7 file_bytes=10"}).policy
+
+    assert policy.limits == Limits(chunks=7, file_bytes=10)
+    assert policy.reading == ExtractionLimits(pages=20, file_bytes=10)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("page=20", "FOREBAY_LIMITS has no limit 'page'; there are .*page_characters, pages, "),
+        ("pages", "FOREBAY_LIMITS: pages must be a whole number above 0, not ''"),
+        ("pages=-1", "FOREBAY_LIMITS: pages must be a whole number above 0, not '-1'"),
+        ("chunks=1 pages=0", "FOREBAY_LIMITS: pages must be a whole number above 0, not '0'"),
+        ("pages = 20", "FOREBAY_LIMITS: pages must be .*has no limit ''.*has no limit '20'"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_refused_by_name(given: str, said: str) -> None:
+    with pytest.raises(MissingSettings, match=said):
+        Settings.from_environment(NEEDED | {"FOREBAY_LIMITS": given})
+
+
+def test_every_limit_is_documented_with_its_default() -> None:
+    documented = re.findall(r"`([a-z_]+=\d+)`", (REPOSITORY / "docs/limits.md").read_text())
+
+    limits = asdict(ExtractionLimits()) | asdict(Limits())
+    assert sorted(documented) == sorted(f"{name}={default}" for name, default in limits.items())

@@ -12,4 +12,7 @@ from forebay.service.engine import Engine
 @cache
 def reading_engine() -> Engine:
     """The core, the extractor and the tokenizer."""
-    return engine_with(extractor=SandboxedExtractor(), tokenizer=ModelTokenizer(Path(settings().model_folder)))
+    told = settings()
+    return engine_with(
+        extractor=SandboxedExtractor(told.policy.reading), tokenizer=ModelTokenizer(Path(told.model_folder))
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from forebay.domain.document import TenantId
+from forebay.domain.limits import ExtractionLimits
 from forebay.domain.ports import (
     CommandQueues,
     Embedder,
@@ -53,6 +54,7 @@ class Policy:
 
     times: Times = field(default_factory=Times)
     limits: Limits = field(default_factory=Limits)
+    reading: ExtractionLimits = field(default_factory=ExtractionLimits)
     anonymous_tenant: TenantId | None = None
     allowed_buckets: frozenset[str] = frozenset()  # s3 sources; "tenant:bucket" or "*:bucket"
     private_callbacks: bool = False  # webhooks may be http; they and url sources may be on private networks
