@@ -241,31 +241,66 @@ def pages(path, limits):
 """
 
 
+def _read_by(parser: str, folder: Path, *, limits: ExtractionLimits = _SMALL, wall_seconds: float = 60) -> str:
+    """What a reading process whose parser of plain text is `parser` makes of a file."""
+    package = folder / "forebay" / "adapters" / "parsers"
+    own = Path(sys.modules["forebay.adapters.parsers"].__path__[0])
+    package.mkdir(parents=True)
+    for module in ("outcome", "sniff", "cleaning", "frames", "reading"):
+        (package / f"{module}.py").write_text((own / f"{module}.py").read_text())
+    (folder / "forebay" / "domain").mkdir()
+    types = Path("forebay/domain/file_types.py")
+    (folder / types).write_text((own.parents[2] / types).read_text())
+    (package / "plain.py").write_text(parser)
+    content = folder / "content"
+    content.write_text("anything")
+    extractor = SandboxedExtractor(limits, library_paths=[folder])
+    with extractor.extract(content, declared_media_type=None, name="a.txt", wall_seconds=wall_seconds) as extraction:
+        return "".join(page.text for page in extraction.pages)
+
+
 def test_the_reading_process_has_no_environment_writes_no_file_and_holds_no_other_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
-    package = tmp_path / "forebay" / "adapters" / "parsers"
-    package.mkdir(parents=True)
-    own = Path(sys.modules["forebay.adapters.parsers"].__path__[0])
-    for module in ("outcome", "sniff", "cleaning", "frames", "reading"):
-        (package / f"{module}.py").write_text((own / f"{module}.py").read_text())
-    (tmp_path / "forebay" / "domain").mkdir()
-    types = Path("forebay/domain/file_types.py")
-    (tmp_path / types).write_text((own.parents[2] / types).read_text())
-    (package / "plain.py").write_text(_SPY.format(target=str(tmp_path / "written")))
-    content = tmp_path / "content"
-    content.write_text("anything")
 
-    spied = SandboxedExtractor(library_paths=[tmp_path])
-    with spied.extract(content, declared_media_type=None, name="a.txt", wall_seconds=60) as extraction:
-        (page,) = extraction.pages
+    seen = _read_by(_SPY.format(target=str(tmp_path / "written")), tmp_path)
 
-    assert "canary" not in page.text
-    assert "AWS" not in page.text
-    assert '"wrote": false' in page.text
-    assert '"core": 0' in page.text
-    assert '"files": ["0", "1", "2", "3", "4"]' in page.text  # lifeline, nowhere twice, frames, /proc
+    assert "canary" not in seen
+    assert "AWS" not in seen
+    assert '"wrote": false' in seen
+    assert '"core": 0' in seen
+    assert '"files": ["0", "1", "2", "3", "4"]' in seen  # lifeline, nowhere twice, frames, /proc
+
+
+def _parser(body: str) -> str:
+    lines = body.replace("\n", "\n    ")
+    return f"import os, signal, time\ndef pages(path, limits):\n    {lines}\n    yield None\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        ("while True: pass", "too_complex", "processor time"),
+        ("time.sleep(60)", "too_complex", "too long"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "too_complex", "crash"),
+        ("os.abort()", "too_complex", "memory"),
+        ("grown = [bytes(1 << 20) for _ in range(10_000)]", "too_complex", "memory"),
+        ("held = [os.open(path, os.O_RDONLY) for _ in range(100)]", "corrupt", "OSError"),
+    ],
+)
+def test_a_reader_gone_wrong_ends_within_its_limits_and_harms_no_other(
+    body: str, code: str, said: str, tmp_path: Path
+) -> None:
+    limits = ExtractionLimits(cpu_seconds=1, memory_bytes=200 << 20)
+    before = _children()
+
+    with pytest.raises(DocumentError, match=said) as caught:
+        _read_by(_parser(body), tmp_path, limits=limits, wall_seconds=2)
+
+    assert caught.value.code == code
+    assert not _children() - before
+    assert read(b"The next document.", tmp_path)[1] == [Page(1, "The next document.")]
 
 
 _PARENT = """

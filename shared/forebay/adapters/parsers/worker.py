@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 def restrict(limits: ExtractionLimits, wall_seconds: float) -> None:
     """After this the process can neither grow, run on, write to a file nor (unless it is root) start another."""
-    for what, wanted in (
-        (resource.RLIMIT_AS, limits.memory_bytes),
-        (resource.RLIMIT_CPU, limits.cpu_seconds),
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, 64),
-        (resource.RLIMIT_NPROC, 0),
+    for what, wanted, spare in (
+        (resource.RLIMIT_AS, limits.memory_bytes, 0),
+        (resource.RLIMIT_CPU, limits.cpu_seconds, 1),  # at the soft limit comes a signal that tells what it was
+        (resource.RLIMIT_FSIZE, 0, 0),
+        (resource.RLIMIT_CORE, 0, 0),
+        (resource.RLIMIT_NOFILE, 64, 0),
+        (resource.RLIMIT_NPROC, 0, 0),
     ):
         hard = resource.getrlimit(what)[1]
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(what, (most, most))
+        most = wanted + spare if hard == resource.RLIM_INFINITY else min(wanted + spare, hard)
+        resource.setrlimit(what, (min(wanted, most), most))
     signal.setitimer(signal.ITIMER_REAL, wall_seconds)
     # When the parent dies the lifeline closes, and the default action of SIGIO ends this process, even within C code.
     fcntl.fcntl(0, fcntl.F_SETOWN, os.getpid())
