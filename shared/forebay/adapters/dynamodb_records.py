@@ -6,6 +6,7 @@ A cancellation's reasons are read one by one: a conflict is retried, a failed co
 """
 
 import random
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -239,9 +240,12 @@ class DynamoDBRecords:
     def transact(self, writes: Sequence[Write]) -> Refused | None:
         """See RecordStore."""
         items: Any = [{type(write).__name__: self._request(write)} for write in writes]
+        # One token for all tries: when an earlier one takes effect after all, this answers so instead of finding its
+        # own writes in the way. botocore would make a new one for each.
+        token = str(uuid.uuid4())
         for attempt in range(_CONFLICT_TRIES):
             try:
-                self._client().transact_write_items(TransactItems=items)
+                self._client().transact_write_items(TransactItems=items, ClientRequestToken=token)
                 return None
             except ClientError as error:
                 refused = self._answer(error)

@@ -73,6 +73,20 @@ def test_a_transaction_that_stays_in_conflict_is_transient_after_ever_longer_wai
     assert sum(waits.seconds) < 5
 
 
+def test_all_tries_of_a_transaction_are_one_request_to_dynamodb(aws: Aws) -> None:
+    client, _ = failing("dynamodb", "TransactWriteItems", error("TransactionInProgressException"), None)
+    tokens: list[str] = []
+    client.meta.events.register(
+        "provide-client-params.dynamodb.TransactWriteItems",
+        lambda params, **_: tokens.append(params["ClientRequestToken"]),
+    )
+
+    for _ in range(2):
+        DynamoDBRecords(lambda: client, aws.table, lambda _: None).transact([PUT])
+
+    assert [tokens.count(token) for token in dict.fromkeys(tokens)] == [2, 1]
+
+
 def test_a_failed_condition_is_an_answer_even_beside_a_conflict() -> None:
     client, calls = failing(
         "dynamodb", "TransactWriteItems", canceled("TransactionConflict", "ConditionalCheckFailed", "None")
