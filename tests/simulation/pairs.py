@@ -136,6 +136,25 @@ def _same_submit(world: World) -> tuple[Act, Act]:
     return lambda: send(world, "first", ("a", ONE)), lambda: send(world, "first", ("a", ONE))
 
 
+def _same_submit_later(world: World) -> tuple[Act, Act]:
+    def again() -> None:
+        world.pass_time(world.clock() + timedelta(seconds=1))
+        send(world, "first", ("a", ONE))
+
+    return lambda: send(world, "first", ("a", ONE)), again
+
+
+def _same_delete_later(world: World) -> tuple[Act, Act]:
+    send(world, "first", ("a", ONE))
+    world.drain()
+
+    def again() -> None:
+        world.pass_time(world.clock() + timedelta(seconds=1))
+        delete_several(world, "removal", "a")
+
+    return lambda: delete_several(world, "removal", "a"), again
+
+
 def _submits_that_cross(world: World) -> tuple[Act, Act]:
     send(world, "first", ("a", ONE), ("b", ONE))
     return (
@@ -461,6 +480,8 @@ EVERY: tuple[Pair, ...] = (
     Pair("purge x replace", _purge_and_replace, lambda w: shows(w, "a", ONE)),
     Pair("submit x submit", _two_submits, _either),
     Pair("submit x the same", _same_submit, lambda w: shows(w, "a", ONE)),
+    Pair("submit x the same later", _same_submit_later, lambda w: shows(w, "a", ONE)),
+    Pair("delete x the same later", _same_delete_later, lambda w: is_gone(w, "a")),
     Pair("submits that cross", _submits_that_cross, _either),
     Pair("delete x delete", _two_deletes, lambda w: is_gone(w, "a")),
     Pair(

@@ -159,11 +159,12 @@ def _finish_filled(engine: Engine, ends: Sequence[ShardEnd]) -> None:
 def _hindered(
     taking: TakeOver, held: Mapping[DocumentKey, Document], deleted_at: str
 ) -> Refused | Overtaken | Occupied | None:
-    """A twin of this call was first and the documents have these very runs; or, where the job is expanded long after
+    """A twin of this call was first and has the documents for the same job; or, where the job is expanded long after
     it was asked for, someone else asked for the documents, or for the deletion of their collection, later and was
     served before; or they are there already and are not to be replaced."""
-    runs = {key: document.run for key, document in held.items()}
-    taken = tuple(place for place, row in enumerate(taking.rows, len(taking.first)) if runs.get(row.key) == row.run)
+    taken = tuple(
+        place for place, row in enumerate(taking.rows, len(taking.first)) if _is_taken(taking, row, held.get(row.key))
+    )
     if taken:
         return Refused(taken)
     lost = frozenset(
@@ -183,6 +184,13 @@ def _hindered(
         and (document.visible or document.state in WORKING)
     )
     return Occupied(there) if there else None
+
+
+def _is_taken(taking: TakeOver, row: Row, document: Document | None) -> bool:
+    """Has a twin of this call got the document? Of the same request, sent again a moment later, the runs differ."""
+    if document is None:
+        return False
+    return document.run == row.run or (document.job == taking.job.id and row.key not in taking.former)
 
 
 def _is_lost(taking: TakeOver, row: Row, document: Document | None) -> bool:
