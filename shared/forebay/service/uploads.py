@@ -235,6 +235,8 @@ def check_upload(engine: Engine, tenant: TenantId, upload_id: str) -> None:
     if row_record_ is None:
         return
     row = row_of(row_record_)
+    if row.state is not RowState.AWAITING_UPLOAD:
+        return  # it was canceled since we looked at the job, or another look at the file was first
     if found is not None:
         _start(engine, job, row, found, keys.upload(upload_id))
     elif text(record, "due_at") <= stamp(engine.now()):
