@@ -17,10 +17,12 @@ from forebay.domain.job import Job, JobKind, counts_of, job_of, row_of
 from forebay.domain.records import Key, Record, number, text
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.transitions import OPEN_JOBS, OPEN_ROWS, WITHIN_A_RUN, WORKING, DocumentState, JobState, RowState
+from forebay.service.settle import OVERTAKEN
 from tests.simulation.world import World
 
 _FINAL_JOBS = tuple(state for state in JobState if state not in OPEN_JOBS)
 _ROW_STATES = ("ready", "unchanged", "failed", "canceled")
+_KEEP_CONTENT = ("canceled", "document_exists")
 _MAY_GO = ("COL#", "ds_", "UPLOAD")  # what users remove
 _RESTING = (DocumentState.READY, DocumentState.FAILED, DocumentState.CANCELED, DocumentState.DELETED)
 
@@ -286,7 +288,8 @@ class Auditor:
         had = {text(row, "run") for row in rows}
         # Content stays under the run that brought it, also when a later run is of the same.
         origins = {origin for d in documents for origin in (d.origin, d.visible.origin if d.visible else "")}
-        waits = [row for row in rows if text(row, "error") in ("canceled", "document_exists") or row.get("held") == ""]
+        waits = [row for row in rows if text(row, "error") in _KEEP_CONTENT or row.get("held") == ""]
+        waits += [row for row in rows if text(row, "message") == OVERTAKEN.error_message]  # it never began
         origins |= {text(row, "origin") for row in waits}
         folders = {keys.own_folder(origin) for origin in origins}
         for name in self.world.data_objects():

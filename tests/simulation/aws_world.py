@@ -1,18 +1,17 @@
 """The same world on the real adapters: DynamoDB, S3, SQS and EventBridge as moto plays them, in one thread.
 
 Faults strike at botocore's `before-call` and `after-call`, so at every AWS call that an adapter makes, outside of
-botocore's own retries. The driver and the auditor look into moto's memory: they make no calls.
+botocore's own retries; troubles answer in moto's place there. The index is the real adapter, too, answered in place.
+The driver and the auditor look into moto's memory: they make no calls.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
@@ -22,24 +21,22 @@ from moto.sqs.models import sqs_backends
 from forebay.adapters import dynamodb_records
 from forebay.adapters.dynamodb_records import DynamoDBRecords
 from forebay.adapters.eventbridge_bus import EventBridgeBus
+from forebay.adapters.memory import quietly
 from forebay.adapters.s3_objects import S3Objects
 from forebay.adapters.sqs_queues import SqsQueues
 from forebay.config import QUEUES
 from forebay.domain.events import Event
+from forebay.domain.ports import VectorIndex
 from forebay.domain.records import Key, Record
 from local.template_yaml import read_template
+from tests.simulation.aws_answers import Answers
 from tests.simulation.tape import Tape
+from tests.simulation.wire_index import WireIndex
 from tests.simulation.world import World
 
 _REGION: Final = "us-east-1"
 _TABLE_PROPERTIES: Final = ("AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "BillingMode")
 _TEMPLATE: Final = Path(__file__).resolve().parents[2] / "template.yaml"
-
-
-def _aws_error(name: str, phase: str) -> Exception:
-    if phase == "after":
-        return ReadTimeoutError(endpoint_url=name)
-    return ClientError({"Error": {"Code": "ThrottlingException", "Message": "injected"}}, name)
 
 
 class Cloud:
@@ -54,7 +51,7 @@ class Cloud:
         self.events = session.client("events", config=config)
         self.tape = Tape()
         self.published: list[Event] = []
-        self._publishing: list[Event] = []
+        self.tokens: set[str] = set()  # of the transactions that took effect
         table = read_template(_TEMPLATE)["Resources"]["Table"]["Properties"]
         self.dynamodb.create_table(TableName="records", **{name: table[name] for name in _TABLE_PROPERTIES})
         self.s3.create_bucket(Bucket="data")
@@ -62,40 +59,30 @@ class Cloud:
         self.s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
         self.urls = {verb: self.sqs.create_queue(QueueName=verb)["QueueUrl"] for verb in QUEUES}
         self.events.create_event_bus(Name="bus")
-        self.table = dynamodb_backends[DEFAULT_ACCOUNT_ID][_REGION].tables["records"]
         self.buckets = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets
         self.queues = sqs_backends[DEFAULT_ACCOUNT_ID][_REGION].queues
         for client in (self.dynamodb, self.s3, self.sqs, self.events):
-            client.meta.events.register("before-call", self._before)
-            client.meta.events.register("after-call", self._after)
+            answers = Answers(client, self)
+            hooks: Any = client.meta.events  # its annotation does not know that a hook may answer
+            hooks.register("before-call", answers.before)
+            client.meta.events.register("after-call", answers.after)
+
+    @property
+    def table(self) -> Any:
+        """The table; moto puts another in its place when it refuses a transaction."""
+        return dynamodb_backends[DEFAULT_ACCOUNT_ID][_REGION].tables["records"]
 
     def emptied(self, tape: Tape) -> "Cloud":
         """As new, telling `tape` of each call."""
         self.tape = tape
         self.published = []
+        self.tokens = set()
         self.table.items.clear()
         for bucket in self.buckets.values():
             bucket.keys = type(bucket.keys)()
         for queue in self.queues.values():
             queue._messages = []
         return self
-
-    def _before(self, model: Any, params: Any, **_: Any) -> None:
-        if model.name == "PutEvents":
-            entries = json.loads(params["body"])["Entries"]
-            self._publishing = [Event.model_validate_json(entry["Detail"]) for entry in entries]
-        self.tape.hit("before", _name(model), lambda name: _aws_error(name, "before"))
-
-    def _after(self, model: Any, http_response: Any, **_: Any) -> None:
-        if http_response.status_code >= 300:
-            return  # a refused condition has no effect, and its answer is the adapter's to read
-        if model.name == "PutEvents":
-            self.published += self._publishing
-        self.tape.hit("after", _name(model), lambda name: _aws_error(name, "after"))
-
-
-def _name(model: Any) -> str:
-    return f"{model.service_model.service_name}.{model.name}"
 
 
 @contextmanager
@@ -105,12 +92,26 @@ def cloud() -> Iterator[Cloud]:
         yield Cloud()
 
 
+@contextmanager
+def aws_worlds() -> Iterator[Callable[[Tape, bool], World]]:
+    """Makes worlds on one cloud, one after the other."""
+    with cloud() as made:
+        yield lambda tape, late_index: AwsWorld(tape, made, late_index=late_index)
+
+
 class AwsWorld(World):
     """The real adapters on a cloud."""
+
+    seam = "aws"
 
     def __init__(self, tape: Tape, cloud: Cloud, *, late_index: bool = False) -> None:
         self._cloud = cloud.emptied(tape)
         super().__init__(tape, late_index=late_index)
+
+    def vector_index(self) -> VectorIndex:
+        """The real adapter; what it writes is in `index`."""
+        self.index._on_call = quietly
+        return WireIndex(self.index, self.tape, self.clock)
 
     def ports(self) -> Mapping[str, Any]:
         """The adapters, with clients that are shared by all worlds."""

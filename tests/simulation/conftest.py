@@ -7,21 +7,35 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.simulation.aws_world import Cloud, cloud
+from tests.simulation.aws_world import aws_worlds
+from tests.simulation.runs import MakeWorld
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is tried."""
+    """How much is tried, each at most."""
 
-    faults: int  # of a scenario and mode, at most
+    faults: int  # of a scenario and mode
     seeds: int  # of a scenario
-    schedules: int  # of a pair, at most
-    aws_faults: int  # of a scenario and mode on moto, at most
+    schedules: int  # of a pair that was thought of
+    crossings: int  # of a worker and a command
+    tosses: int  # of triples
+    scenarios: int  # of an item that is to be held, on moto
+    aws_faults: int  # of a scenario and mode on moto
+    troubles: int  # of a scenario and kind
 
 
-_QUICK = Effort(faults=10, seeds=4, schedules=16, aws_faults=4)
-_FULL = Effort(faults=100_000, seeds=60, schedules=100_000, aws_faults=100_000)
+_QUICK = Effort(faults=10, seeds=4, schedules=14, crossings=6, tosses=150, scenarios=1, aws_faults=1, troubles=1)
+_FULL = Effort(
+    faults=100_000,
+    seeds=60,
+    schedules=100_000,
+    crossings=60,
+    tosses=10_000,
+    scenarios=10,
+    aws_faults=100_000,
+    troubles=8,
+)
 
 
 @pytest.fixture(scope="session")
@@ -30,8 +44,9 @@ def effort() -> Effort:
 
 
 @pytest.fixture(scope="session")
-def aws() -> Iterator[Cloud]:
-    with cloud() as made:
+def make() -> Iterator[MakeWorld]:
+    """Worlds on the real adapters."""
+    with aws_worlds() as made:
         yield made
 
 

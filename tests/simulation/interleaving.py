@@ -1,14 +1,17 @@
-"""Two workers at once: each stops before every call, exactly one runs, and the schedule says which.
+"""Several at once: each stops before every call, exactly one runs, and the schedule, or a seed, says which.
 
 Most races need few context switches (CHESS, Musuvathi et al. 2008), so schedules with at most three are enumerated:
 X runs i steps, Y runs j, X runs to its end, Y runs to its end; for all i, j and both X.
 """
 
+import random
+import shlex
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.simulation.auditor import Auditor
+from tests.simulation.runs import Run
 from tests.simulation.tape import Tape
 from tests.simulation.world import MemoryWorld, Message, Stuck, World
 
@@ -19,10 +22,11 @@ Act = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Two things that may happen at the same time: `prepare` brings a world to that point and hands them out."""
+    """Things, mostly two, that may happen at the same time: `prepare` brings a world to that point, and hands them
+    out."""
 
     name: str
-    prepare: Callable[[World], tuple[Act, Act]]
+    prepare: Callable[[World], tuple[Act, ...]]
     expect: Callable[[World], list[str]] = lambda _: []
     late_index: bool = False
 
@@ -95,13 +99,7 @@ class InTurn(Schedule):
 
 def interleaved(pair: Pair, schedule: Schedule) -> tuple[World, list[str], tuple[int, int]]:
     """The pair under a schedule: the world, what is wrong, the steps that each took in its last stretch."""
-    tape = Tape()
-    world = MemoryWorld(tape, late_index=pair.late_index)
-    auditor = Auditor(world)
-    acts = pair.prepare(world)
-    mine = threading.local()
-    actors = [_Actor(act, mine) for act in acts]
-    tape.pause = lambda _: mine.actor.pause() if hasattr(mine, "actor") else None
+    world, auditor, actors = _begun(pair)
     x, y = schedule.first, 1 - schedule.first
     for _ in range(schedule.i):
         actors[x].step()
@@ -110,13 +108,45 @@ def interleaved(pair: Pair, schedule: Schedule) -> tuple[World, list[str], tuple
     steps = [0, 0]
     steps[x] = actors[x].finish()
     steps[y] = actors[y].finish()
+    return world, _judged(pair, world, auditor), (steps[0], steps[1])
+
+
+def switched(pair: Pair, schedule: Schedule) -> Run:
+    """The pair under a schedule, as a run that can be played again."""
+    world, wrong, _ = interleaved(pair, schedule)
+    return Run(world, f"{shlex.quote(pair.name)} switched {schedule.first} {schedule.i} {schedule.j}", wrong)
+
+
+def tossed(pair: Pair, seed: int) -> Run:
+    """All acts of the pair, each for a few steps at a time, in the order that a seed says."""
+    rng = random.Random(seed)
+    world, auditor, actors = _begun(pair)
+    while waiting := [actor for actor in actors if not actor.done]:
+        actor = rng.choice(waiting)
+        for _ in range(rng.choice((1, 1, 2, 3, 5, 8))):
+            actor.step()
+    for actor in actors:
+        actor.finish()
+    return Run(world, f"{shlex.quote(pair.name)} tossed {seed}", _judged(pair, world, auditor))
+
+
+def _begun(pair: Pair) -> tuple[MemoryWorld, Auditor, list[_Actor]]:
+    tape = Tape()
+    world = MemoryWorld(tape, late_index=pair.late_index)
+    auditor = Auditor(world)
+    acts = pair.prepare(world)
+    mine = threading.local()
+    tape.pause = lambda _: mine.actor.pause() if hasattr(mine, "actor") else None
+    return world, auditor, [_Actor(act, mine) for act in acts]
+
+
+def _judged(pair: Pair, world: World, auditor: Auditor) -> list[str]:
     world.collect()
     try:
         world.come_to_rest()
-        wrong = auditor.at_rest() + pair.expect(world)
+        return auditor.at_rest() + pair.expect(world)
     except Stuck as stuck:
-        wrong = [*auditor.violations, *(f"a bug: {bug}" for bug in world.bugs.found), str(stuck)]
-    return world, wrong, (steps[0], steps[1])
+        return [*auditor.violations, *(f"a bug: {bug}" for bug in world.bugs.found), str(stuck)]
 
 
 def schedules(pair: Pair, most: int) -> Iterator[Schedule]:

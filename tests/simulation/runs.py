@@ -7,7 +7,8 @@ from functools import cache
 
 from tests.simulation.auditor import Auditor
 from tests.simulation.scenario import Scenario
-from tests.simulation.tape import Fault, Mode, Tape, changes_nothing
+from tests.simulation.tape import Fault, Mode, Tape
+from tests.simulation.troubles import Trouble
 from tests.simulation.world import MemoryWorld, Stuck, World
 
 MakeWorld = Callable[[Tape, bool], World]
@@ -34,7 +35,7 @@ def play(scenario: Scenario, fault: Fault | None = None, *, make: MakeWorld = me
     """The scenario with one fault."""
     tape = Tape(fault)
     world = make(tape, scenario.late_index)
-    line = scenario.name if fault is None else f"{scenario.name} {fault.mode} {fault.at}"
+    line = scenario.name if fault is None else f"{scenario.name} {fault.mode} {fault.at} {world.seam}".rstrip()
     return _judged(scenario, world, line, None, 0.0)
 
 
@@ -42,6 +43,13 @@ def shuffled(scenario: Scenario, seed: int, *, make: MakeWorld = memory_world) -
     """The scenario with messages in any order and some of them twice."""
     world = make(Tape(), scenario.late_index)
     return _judged(scenario, world, f"{scenario.name} seed {seed}", random.Random(seed), 0.3)
+
+
+def lagging(scenario: Scenario, seconds: int) -> Run:
+    """The scenario with indexes that show what was there some time ago."""
+    world = MemoryWorld(Tape(), late_index=scenario.late_index)
+    world.lag(seconds)
+    return _judged(scenario, world, f"{scenario.name} lag {seconds}", None, 0.0)
 
 
 def _judged(scenario: Scenario, world: World, line: str, rng: random.Random | None, duplicates: float) -> Run:
@@ -58,10 +66,10 @@ def _judged(scenario: Scenario, world: World, line: str, rng: random.Random | No
     return run
 
 
-def faults_of(scenario: Scenario, mode: Mode, *, make: MakeWorld = memory_world) -> Iterator[Fault]:
+def faults_of(scenario: Scenario, mode: Mode | Trouble, *, make: MakeWorld = memory_world) -> Iterator[Fault]:
     """A fault at every call of the undisturbed scenario that it can make a difference to."""
     for at, name in enumerate(_calls(scenario, make), start=1):
-        if not (mode.phase == "after" and changes_nothing(name)):
+        if mode.concerns(name):
             yield Fault(mode, at)
 
 

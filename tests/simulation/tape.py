@@ -5,9 +5,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from forebay.domain.errors import TransientError
+from tests.simulation.troubles import STRIKES, Trouble
 
-_READS = ("get", "get_many", "query", "head", "download", "count", "backlog")
-_AWS_READS = ("GetItem", "BatchGetItem", "Query", "HeadObject", "GetObject", "ListObjectsV2", "ListObjectVersions")
+_READS = ("get", "get_many", "query", "head", "download", "count", "backlog", "mapping")
+_AWS_READS = (
+    "GetItem", "BatchGetItem", "Query", "HeadObject", "GetObject", "ListObjectsV2", "ListObjectVersions",
+    "GetQueueAttributes",
+)  # fmt: skip
 
 
 class Crash(BaseException):
@@ -32,12 +36,16 @@ class Mode(StrEnum):
         """Does the process die?"""
         return self.value.startswith("crash")
 
+    def concerns(self, name: str) -> bool:
+        """Can it make a difference at this call?"""
+        return not (self.phase == "after" and changes_nothing(name))
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
     """`mode` at the `at`-th call (from 1)."""
 
-    mode: Mode
+    mode: Mode | Trouble
     at: int
 
 
@@ -60,6 +68,7 @@ class Tape:
     pause: Callable[[str], None] = lambda _: None  # before every call
     calls: list[str] = field(default_factory=list)
     struck: str = ""  # the call at which the fault struck
+    strikes: int = 0  # how often a trouble has struck
 
     def on_call(self, phase: str, name: str) -> None:
         """The hook of the adapters."""
@@ -79,3 +88,15 @@ class Tape:
         if fault.mode.is_crash:
             raise Crash(f"{phase} {name}")
         raise error_of(name)
+
+    def trouble(self, name: str) -> Trouble | None:
+        """What happens to the call that was counted last; a trouble that lasts strikes the same operation again."""
+        fault = self.fault
+        if fault is None or not isinstance(fault.mode, Trouble) or not fault.mode.concerns(name):
+            return None
+        first = not self.struck and fault.at == len(self.calls)
+        lasting = self.struck == name and self.strikes < STRIKES[fault.mode].lasts
+        if not (first or lasting):
+            return None
+        self.struck, self.strikes = name, self.strikes + 1
+        return fault.mode

@@ -1,22 +1,23 @@
 """The same on the real adapters against moto: a sample of the faults, the budget of calls, the size of items."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from forebay.domain.records import Record, Value
-from tests.simulation.aws_world import AwsWorld, Cloud
+from forebay.domain.transitions import DocumentState
 from tests.simulation.conftest import Effort
 from tests.simulation.runs import MakeWorld, faults_of, play
 from tests.simulation.scenario import ONE, Scenario
-from tests.simulation.scenarios import NAMED
-from tests.simulation.tape import Mode, Tape
+from tests.simulation.scenarios import HELD, NAMED
+from tests.simulation.tape import Fault, Mode, Tape
 from tests.simulation.test_crashes import assert_nothing_wrong
-from tests.simulation.users import put_into_inbox, send, words
+from tests.simulation.troubles import Trouble
+from tests.simulation.users import document, put_into_inbox, send, words
 from tests.simulation.world import World
 
 _ITEM_BYTES = 1_024
-_SAMPLED = ("ingest_one", "delete_queued", "upload")
 _UNDISTURBED = (
     "ingest_several",
     "replace",
@@ -36,25 +37,58 @@ _UNDISTURBED = (
 )
 
 
-@pytest.fixture(scope="module")
-def make(aws: Cloud) -> MakeWorld:
-    return lambda tape, late_index: AwsWorld(tape, aws, late_index=late_index)
-
-
 @pytest.mark.parametrize("name", _UNDISTURBED)
 def test_undisturbed_scenario_ends_as_expected_on_the_real_adapters(name: str, make: MakeWorld) -> None:
     assert_nothing_wrong([play(NAMED[name], make=make)])
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-@pytest.mark.parametrize("name", _SAMPLED)
-def test_scenario_ends_as_expected_whichever_aws_call_fails(
-    name: str, mode: Mode, make: MakeWorld, effort: Effort
-) -> None:
-    every = list(faults_of(NAMED[name], mode, make=make))
-    stride = max(1, -(-len(every) // effort.aws_faults))
+def _chosen(name: str, what: Mode | Trouble, make: MakeWorld, most: int) -> list[Fault]:
+    """Faults at up to `most` of the calls, at others of each kind."""
+    every = list(faults_of(NAMED[name], what, make=make))
+    stride = max(1, -(-len(every) // most))
+    return every[(7 * len(name) + 3 * len(what)) % stride :: stride]
 
-    assert_nothing_wrong([play(NAMED[name], fault, make=make) for fault in every[len(mode) % stride :: stride]])
+
+@pytest.mark.parametrize("mode", list(Mode))
+@pytest.mark.parametrize("item", HELD)
+def test_scenario_ends_as_expected_whichever_aws_call_fails(
+    item: str, mode: Mode, make: MakeWorld, effort: Effort
+) -> None:
+    names = HELD[item][: effort.scenarios]
+
+    assert_nothing_wrong(
+        [
+            play(NAMED[name], fault, make=make)
+            for name in names
+            for fault in _chosen(name, mode, make, effort.aws_faults)
+        ]
+    )
+
+
+@pytest.mark.parametrize("trouble", [each for each in Trouble if each is not Trouble.ITEM_REFUSED])
+def test_scenario_ends_as_expected_whatever_aws_and_the_index_answer(
+    trouble: Trouble, make: MakeWorld, effort: Effort
+) -> None:
+    names = [name for names in HELD.values() for name in names[: effort.scenarios] if not NAMED[name].big]
+    faults = [(name, fault) for name in names for fault in _chosen(name, trouble, make, effort.troubles)]
+    stride = max(1, len(faults) // 3) if effort.troubles == 1 else 1
+
+    assert_nothing_wrong([play(NAMED[name], fault, make=make) for name, fault in faults[::stride]])
+
+
+def test_chunk_that_the_index_refuses_fails_its_document_and_no_other(make: MakeWorld) -> None:
+    scenario = replace(NAMED["ingest_several"], expect=lambda _: [])
+    fault = next(faults_of(scenario, Trouble.ITEM_REFUSED, make=make))
+
+    run = play(scenario, fault, make=make)
+
+    assert_nothing_wrong([run])
+    states = {id_: (found.state, found.error_code) for id_ in "abc" if (found := document(run.world, id_)) is not None}
+    assert sorted(states.values()) == [
+        (DocumentState.FAILED, "index_rejected"),
+        (DocumentState.READY, ""),
+        (DocumentState.READY, ""),
+    ]
 
 
 def _inline(batches: int) -> Scenario:

@@ -38,9 +38,10 @@ from forebay.domain.commands import (
     PurgeDocument,
 )
 from forebay.domain.document import Collection, RunId, TenantId
-from forebay.domain.errors import CallerError, TransientError
+from forebay.domain.errors import CallerError, Superseded, TransientError
 from forebay.domain.events import Event
-from forebay.domain.records import Key, Record, text
+from forebay.domain.ports import VectorIndex
+from forebay.domain.records import Index, Key, Query, Record, RecordPage, Write, text
 from forebay.domain.times import instant, stamp
 from forebay.entrypoints import schedule, worker
 from forebay.entrypoints.schedule import schedule_handler
@@ -62,6 +63,7 @@ from tests.simulation.tape import Crash, Tape
 TENANT = TenantId("acme")
 COLLECTION = Collection("manuals")
 RECEIVES_MOST = 5
+_BATCH_MOST = {"intake": 10, "bury": 10}  # messages an invocation, as in the template; of other queues one
 _DELIVERIES_MOST = 20_000
 _ROUNDS_MOST = 120
 
@@ -120,9 +122,36 @@ class TimedQueues(MemoryQueues):
             self.delays += [delay_seconds] * (len(self.sent) - len(self.delays))
 
 
+class LaggingRecords(MemoryRecords):
+    """The record store in memory whose two indexes show what was there some seconds ago, as global ones may."""
+
+    def __init__(self, tape: Tape, clock: Clock) -> None:
+        super().__init__(tape.on_call)
+        self.lag = timedelta()
+        self._clock = clock
+        self._versions: dict[Key, list[tuple[datetime, Record]]] = {}
+
+    def _apply(self, write: Write) -> Record:
+        after = super()._apply(write)
+        if self.lag:
+            self._versions.setdefault(write.key, []).append((self._clock(), self.records.get(write.key, {})))
+        return after
+
+    def query(self, query: Query) -> RecordPage:
+        """See RecordStore."""
+        if query.index is Index.TABLE or not self.lag:
+            return super().query(query)
+        seen = self._clock() - self.lag
+        was = {key: [record for at, record in versions if at <= seen] for key, versions in self._versions.items()}
+        before = MemoryRecords(self._on_call)
+        before.records = {key: records[-1] for key, records in was.items() if records}
+        return before.query(query)
+
+
 class World:
     """What every world has; subclasses bring the adapters and say how to look into them."""
 
+    seam = ""  # what a run's line calls the world; in memory nothing
     extractor_class: type[PlainTextExtractor] = PlainTextExtractor
 
     def __init__(self, tape: Tape, *, late_index: bool = False) -> None:
@@ -135,6 +164,7 @@ class World:
         self.lose_sends = False  # everything that is sent is lost, as if the process had died before sending
         self.buried = 0
         self.tries = 3  # of the client
+        self.late_by = 1.0  # seconds from when something is due to the next sweep
         self.rng: random.Random | None = None  # shuffles messages
         self.duplicates = 0.0  # how often a message comes twice
         self.bugs = _Bugs()
@@ -182,7 +212,7 @@ class World:
     def _engine(self) -> Engine:
         return Engine(
             **self.ports(),
-            index=self.index,
+            index=self.vector_index(),
             fetcher=self.fetcher,
             extractor=self.extractor,
             tokenizer=WordTokenizer(),
@@ -193,6 +223,10 @@ class World:
             sleep=self.clock.move,
             policy=Policy(times=TIMES, anonymous_tenant=TENANT),
         )
+
+    def vector_index(self) -> VectorIndex:
+        """The port's other side; `index` is where it keeps what it has."""
+        return self.index
 
     def _functions(self) -> Mapping[str, Handler]:
         def build() -> Engine:
@@ -233,16 +267,24 @@ class World:
 
     def handle(self, message: Message) -> bool:
         """One invocation with one message; True when it is acknowledged."""
-        record = {
-            "messageId": message.id,
-            "body": message.body,
-            "attributes": {"ApproximateReceiveCount": str(message.receives)},
-        }
+        return bool(self._invoke([message]))
+
+    def _invoke(self, batch: Sequence[Message]) -> set[str]:
+        """One invocation with messages of one queue; the ids of those that are acknowledged."""
+        records = [
+            {
+                "messageId": message.id,
+                "body": message.body,
+                "attributes": {"ApproximateReceiveCount": str(message.receives)},
+            }
+            for message in batch
+        ]
         with self._listening(worker.log):
             try:
-                return not self._handlers[message.verb]({"Records": [record]}, _Invocation())["batchItemFailures"]
+                answer = self._handlers[batch[0].verb]({"Records": records}, _Invocation())
             except Crash:
-                return False
+                return set()
+        return {message.id for message in batch} - {each["itemIdentifier"] for each in answer["batchItemFailures"]}
 
     @contextlib.contextmanager
     def _listening(self, logger: logging.Logger) -> Iterator[None]:
@@ -252,19 +294,28 @@ class World:
         finally:
             logger.removeHandler(self.bugs)
 
-    def deliver(self, message: Message) -> None:
-        """SQS hands the message out once."""
-        message.receives += 1
-        done = self.handle(message)
+    def deliver(self, *batch: Message) -> None:
+        """SQS hands out messages of one queue once, together."""
+        for message in batch:
+            message.receives += 1
+        done = self._invoke(batch)
         self.clock.move(0.001)
         self.collect()
-        if done:
-            return
-        if message.receives >= RECEIVES_MOST and message.verb != "bury":
-            self.buried += 1
-            self.post("bury", message.body)
-        else:
-            self.waiting.append(message)
+        for message in batch:
+            if message.id in done:
+                continue
+            if message.receives >= RECEIVES_MOST and message.verb != "bury":
+                self.buried += 1
+                self.post("bury", message.body)
+            else:
+                self.waiting.append(message)
+
+    def _with_others(self, message: Message, ready: Sequence[Message]) -> list[Message]:
+        """The message, taken from its queue with what the function's mapping hands out with it."""
+        others = [each for each in ready if each.verb == message.verb and each.id != message.id]
+        batch = [message, *others[: _BATCH_MOST.get(message.verb, 1) - 1]]
+        self.waiting = [each for each in self.waiting if not any(each is one for one in batch)]
+        return batch
 
     def drain(self) -> None:
         """Deliver until nothing waits; with `rng` in any order and sometimes twice."""
@@ -278,11 +329,12 @@ class World:
             if not ready:
                 self.pass_time(min(message.ready_at for message in self.waiting if message.ready_at))
                 continue
-            message = rng.choice(ready) if rng else ready[0]
-            self.waiting.remove(message)
+            if rng:
+                rng.shuffle(ready)
+            batch = self._with_others(ready[0], ready)
             if rng and rng.random() < duplicates:
-                self.waiting.append(replace(message))
-            self.deliver(message)
+                self.waiting.append(replace(ready[0]))
+            self.deliver(*batch)
         raise Stuck(f"messages go round: {[(m.verb, m.body) for m in self.waiting[:3]]}")
 
     def deliver_some(self, count: int) -> None:
@@ -318,7 +370,7 @@ class World:
             if not due:
                 self.index.refresh()
                 return
-            self.pass_time(max(self.clock(), instant(due[0])) + timedelta(seconds=1))
+            self.pass_time(max(self.clock(), instant(due[0])) + timedelta(seconds=self.late_by))
             self.sweep()
         raise Stuck(f"something stays due at {stamp(self.clock())}: {self.what_is_due()[:4]}")
 
@@ -337,7 +389,7 @@ class World:
         for _ in range(self.tries):
             try:
                 answer = request(self.engine)
-            except (Crash, TransientError):
+            except (Crash, TransientError, Superseded):
                 continue
             except CallerError as error:
                 if error.code in ("not_found", "invalid_transition"):
@@ -357,9 +409,14 @@ class World:
 class MemoryWorld(World):
     """All in memory: milliseconds a run."""
 
+    def lag(self, seconds: int) -> None:
+        """The indexes of the table lag from now on."""
+        self._records.lag = timedelta(seconds=seconds)
+        self.late_by = 1 + seconds / 4
+
     def ports(self) -> Mapping[str, Any]:
         """The fakes."""
-        self._records = MemoryRecords(self.tape.on_call)
+        self._records = LaggingRecords(self.tape, self.clock)
         self._objects = MemoryObjects(self.tape.on_call)
         self._queues = TimedQueues(self.tape)
         self._bus = MemoryBus(self.tape.on_call)
