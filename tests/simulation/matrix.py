@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from forebay.domain.job import Redo
+from forebay.domain.job import JobKind, Redo
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
@@ -227,6 +227,11 @@ def _gone(world: World, worker: Worker) -> list[str]:
     )
 
 
+def _gone_if_it_was_there(world: World, worker: Worker) -> list[str]:
+    """A collection that nobody has used yet is not found, and nothing is asked for."""
+    return _gone(world, worker) if any(job.kind is JobKind.DELETE for job in jobs(world)) else []
+
+
 def _first_job(world: World) -> str:
     return next(job.id for job in jobs(world) if job.total)
 
@@ -265,7 +270,7 @@ COMMANDS: tuple[Command, ...] = (
     Command(
         "delete the collection",
         _remove_collection,
-        _gone,
+        _gone_if_it_was_there,
     ),
 )
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tests.simulation import matrix, pairs, requests_at_once
 from tests.simulation.aws_world import aws_worlds
 from tests.simulation.interleaving import Pair, Schedule, switched, tossed
-from tests.simulation.runs import Run, lagging, play, shuffled
+from tests.simulation.runs import MakeWorld, Run, lagging, play, shuffled
 from tests.simulation.scenarios import named
 from tests.simulation.tape import Fault, Mode
 from tests.simulation.troubles import Trouble
@@ -31,8 +31,8 @@ _BY_WORD: Mapping[str, Callable[[str, list[int]], Run]] = {
 }
 
 
-def played(words: Sequence[str]) -> Run:
-    """The run that the words mean."""
+def played(words: Sequence[str], make: MakeWorld | None = None) -> Run:
+    """The run that the words mean; on the real adapters, in worlds of `make` where a cloud is there already."""
     name, *how = words
     if not how:
         return play(named(name))
@@ -43,8 +43,10 @@ def played(words: Sequence[str]) -> Run:
     fault = Fault(Trouble(word) if word in set(Trouble) else Mode(word), int(at))
     if where != ["aws"]:
         return play(named(name), fault)
-    with aws_worlds() as make:
+    if make is not None:
         return play(named(name), fault, make=make)
+    with aws_worlds() as made:
+        return play(named(name), fault, make=made)
 
 
 def main(*words: str) -> int:

@@ -26,15 +26,11 @@ _RUNS: dict[str, Callable[[], Run]] = {
 }
 
 
-def _again(run: Run) -> Run:
-    return played(shlex.split(run.line))
-
-
 @pytest.mark.parametrize("made", _RUNS.values(), ids=_RUNS)
 def test_line_of_a_run_plays_it_again(made: Callable[[], Run]) -> None:
     run = made()
 
-    again = _again(run)
+    again = played(shlex.split(run.line))
 
     assert again.line == run.line
     assert again.world.tape.calls == run.world.tape.calls
@@ -45,7 +41,7 @@ def test_line_of_a_run_on_the_real_adapters_plays_it_again(fault: Fault, make: M
     run = play(_ONE, fault, make=make)
     calls, struck = list(run.world.tape.calls), run.world.tape.struck
 
-    again = _again(run)
+    again = played(shlex.split(run.line), make)
 
     assert (again.line, again.world.tape.struck) == (f"ingest_one {fault.mode} {fault.at} aws", struck)
     assert again.world.tape.calls == calls
@@ -57,5 +53,5 @@ def test_what_went_wrong_is_told_with_one_line_that_plays_it_again() -> None:
     with pytest.raises(AssertionError) as told:
         assert_nothing_wrong([wrong])
 
-    lines = [line for line in str(told.value).splitlines() if "tests.simulation.replay" in line]
+    lines = [line.strip() for line in str(told.value).splitlines() if "tests.simulation.replay" in line]
     assert lines == ["python -m tests.simulation.replay ingest_one crash_after 5"]
