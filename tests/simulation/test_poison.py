@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from forebay.adapters.memory import PlainTextExtractor
-from forebay.domain.ports import Extraction
+from forebay.domain.ports import FROM_THE_START, Beginning, Extraction
 from forebay.domain.transitions import JobState
 from tests.simulation.auditor import Auditor
 from tests.simulation.scenario import ONE
@@ -19,13 +19,18 @@ BROKEN = "broken"
 class _BreaksOn(PlainTextExtractor):
     @contextmanager
     def extract(
-        self, content: Path, *, declared_media_type: str | None, name: str | None, wall_seconds: float
+        self,
+        content: Path,
+        *,
+        declared_media_type: str | None,
+        name: str | None,
+        wall_seconds: float,
+        begin: Beginning = FROM_THE_START,
     ) -> Iterator[Extraction]:
         if content.read_text().startswith(BROKEN):
             raise RuntimeError("a bug of ours")
-        with super().extract(
-            content, declared_media_type=declared_media_type, name=name, wall_seconds=wall_seconds
-        ) as extraction:
+        claims = {"declared_media_type": declared_media_type, "name": name}
+        with super().extract(content, **claims, wall_seconds=wall_seconds, begin=begin) as extraction:
             yield extraction
 
 

@@ -9,13 +9,14 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from forebay.domain.commands import Command
 from forebay.domain.document import Page
 from forebay.domain.errors import DocumentError, TransientError
 from forebay.domain.events import Event
-from forebay.domain.ports import Extraction
+from forebay.domain.ports import FROM_THE_START, Beginning, Extraction
 from forebay.domain.records import (
     Above,
     Absent,
@@ -257,7 +258,13 @@ class PlainTextExtractor:
 
     @contextmanager
     def extract(
-        self, content: Path, *, declared_media_type: str | None, name: str | None, wall_seconds: float
+        self,
+        content: Path,
+        *,
+        declared_media_type: str | None,
+        name: str | None,
+        wall_seconds: float,
+        begin: Beginning = FROM_THE_START,
     ) -> Iterator[Extraction]:
         """See TextExtractor."""
         written = content.read_text(encoding="utf-8", errors="replace")
@@ -266,7 +273,7 @@ class PlainTextExtractor:
         if written.startswith("!"):
             raise DocumentError(written[1:].split()[0])
         pages = (Page(number, page) for number, page in enumerate(written.split("\f"), start=1))
-        yield Extraction(declared_media_type or self.media_type, pages)
+        yield Extraction(declared_media_type or self.media_type, islice(pages, begin.pages, None))
 
 
 class WordTokenizer:

@@ -16,7 +16,7 @@ from forebay.adapters.parsers import frames, worker
 from forebay.domain.document import Page
 from forebay.domain.errors import CATALOGUE, DocumentError, TransientError
 from forebay.domain.limits import ExtractionLimits
-from forebay.domain.ports import Extraction
+from forebay.domain.ports import FROM_THE_START, Beginning, Extraction
 
 _READ_BYTES: Final = 1 << 20
 _NAME_MOST: Final = 1024  # characters of a file name or declared type that are looked at
@@ -42,7 +42,13 @@ class SandboxedExtractor:
 
     @contextmanager
     def extract(
-        self, content: Path, *, declared_media_type: str | None, name: str | None, wall_seconds: float
+        self,
+        content: Path,
+        *,
+        declared_media_type: str | None,
+        name: str | None,
+        wall_seconds: float,
+        begin: Beginning = FROM_THE_START,
     ) -> Iterator[Extraction]:
         """Start a process that reads `content`; the type is known on entry, pages are read as they are asked for."""
         size = content.stat().st_size
@@ -53,7 +59,8 @@ class SandboxedExtractor:
         deadline = time.monotonic() + wall_seconds
         lifeline, hold = os.pipe()
         try:
-            child = self._start(content, (declared_media_type or "", name or ""), wall_seconds, lifeline)
+            claims = (declared_media_type or "", name or "")
+            child = self._start(_arguments(content, claims, wall_seconds, begin), lifeline)
         except BaseException:
             os.close(hold)
             raise
@@ -61,7 +68,7 @@ class SandboxedExtractor:
             os.close(lifeline)
         try:
             reader = _Reader(child, self._limits, deadline)
-            yield Extraction(reader.media_type(), reader.pages())
+            yield Extraction(reader.media_type(), reader.pages(begin))
         finally:
             os.close(hold)
             child.kill()
@@ -69,15 +76,12 @@ class SandboxedExtractor:
             if child.stdout is not None:
                 child.stdout.close()
 
-    def _start(
-        self, content: Path, claims: tuple[str, str], wall_seconds: float, lifeline: int
-    ) -> subprocess.Popen[bytes]:
+    def _start(self, arguments: Sequence[str], lifeline: int) -> subprocess.Popen[bytes]:
         limits = [f"{limit}={value}" for limit, value in asdict(self._limits).items()]
-        declared, name = (claim[-_NAME_MOST:].replace("\0", "") for claim in claims)
-        command = [sys.executable, "-I", "-S", "-B", worker.__file__, str(content.resolve()), declared, name]
+        command = [sys.executable, "-I", "-S", "-B", worker.__file__]
         try:
             return subprocess.Popen(  # noqa: S603 - our own program; the caller's words are arguments, not options
-                [*command, str(wall_seconds), *limits, "--", *self._paths],
+                [*command, *arguments, *limits, "--", *self._paths],
                 stdin=lifeline,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -88,6 +92,11 @@ class SandboxedExtractor:
             )
         except OSError as error:
             raise TransientError("the reading process cannot be started") from error
+
+
+def _arguments(content: Path, claims: tuple[str, str], wall_seconds: float, begin: Beginning) -> list[str]:
+    declared, name = (claim[-_NAME_MOST:].replace("\0", "") for claim in claims)
+    return [str(content.resolve()), declared, name, str(wall_seconds), str(begin.pages), str(begin.characters)]
 
 
 class _Reader:
@@ -107,9 +116,9 @@ class _Reader:
             raise RuntimeError(f"the reading process began with frame {kind}")
         return body
 
-    def pages(self) -> Iterator[Page]:
-        characters = 0
-        for expected in range(1, self._limits.pages + 2):
+    def pages(self, begin: Beginning) -> Iterator[Page]:
+        characters = begin.characters
+        for expected in range(begin.pages + 1, self._limits.pages + 2):
             kind, number, text = self._frame()
             if kind == frames.DONE:
                 return

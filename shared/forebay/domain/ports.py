@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from forebay.domain.commands import Command
 from forebay.domain.document import Hit, IndexedChunk, ObjectRef, Page, RunId, SearchScope
@@ -21,13 +21,33 @@ class Extraction:
     pages: Iterator[Page]  # in order; raises DocumentError when reading fails on the way
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """Where reading begins: after what was read of the same file before."""
+
+    pages: int = 0
+    characters: int = 0  # of those pages, each counted with the line end that joins it to the next
+
+
+FROM_THE_START: Final = Beginning()
+
+
 class TextExtractor(Protocol):
     """Reads the text of a file of any supported type, whatever the file does to its reader."""
 
     def extract(
-        self, content: Path, *, declared_media_type: str | None, name: str | None, wall_seconds: float
+        self,
+        content: Path,
+        *,
+        declared_media_type: str | None,
+        name: str | None,
+        wall_seconds: float,
+        begin: Beginning = FROM_THE_START,
     ) -> AbstractContextManager[Extraction]:
         """Open `content` for reading; leaving the context ends everything it started.
+
+        The pages after `begin` are the very same, under the same numbers, as those of a reading from the start; the
+        limits hold for the whole document.
 
         Raises DocumentError, on entry or from `pages`: empty_document, unsupported_type, encrypted, corrupt,
         too_large, too_complex. A hostile file never takes the caller down, reads its environment, writes a file or

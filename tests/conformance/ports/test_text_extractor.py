@@ -13,6 +13,7 @@ from forebay.adapters.sandboxed_extractor import SandboxedExtractor
 from forebay.domain.document import Page
 from forebay.domain.errors import CATALOGUE, DocumentError
 from forebay.domain.limits import ExtractionLimits
+from forebay.domain.ports import FROM_THE_START, Beginning
 from tests import files
 from tests.hostile import HOSTILE, READ
 
@@ -48,17 +49,26 @@ def read(
     declared: str | None = None,
     limits: ExtractionLimits = _SMALL,
     wall_seconds: float = 60,
+    begin: Beginning = FROM_THE_START,
 ) -> tuple[str, list[Page]]:
     path = folder / "content"
     path.write_bytes(content)
     extractor = SandboxedExtractor(limits)
-    with extractor.extract(path, declared_media_type=declared, name=name, wall_seconds=wall_seconds) as extraction:
+    claims = {"declared_media_type": declared, "name": name}
+    with extractor.extract(path, **claims, wall_seconds=wall_seconds, begin=begin) as extraction:
         return extraction.media_type, list(extraction.pages)
 
 
-def refusal(content: bytes, folder: Path, *, name: str | None = None, limits: ExtractionLimits = _SMALL) -> str:
+def refusal(
+    content: bytes,
+    folder: Path,
+    *,
+    name: str | None = None,
+    limits: ExtractionLimits = _SMALL,
+    begin: Beginning = FROM_THE_START,
+) -> str:
     with pytest.raises(DocumentError) as caught:
-        read(content, folder, name=name, limits=limits)
+        read(content, folder, name=name, limits=limits, begin=begin)
     return caught.value.code
 
 
@@ -207,6 +217,39 @@ def test_the_deadline_ends_reading(tmp_path: Path) -> None:
 
     assert caught.value.code == "too_complex"
     assert time.monotonic() - begun < 20
+
+
+_LONG = {
+    "a.pdf": files.pdf([f"{_TEXT} {number}" for number in range(230)]),
+    "broken.pdf": files.pdf([f"{_TEXT} {number}" for number in range(7)]).replace(b"startxref", b"stortxref"),
+    "a.pptx": files.pptx([[f"{_TEXT} {number}"] for number in range(7)]),
+    "a.xlsx": files.xlsx({f"Levels {number}": [[_TEXT]] for number in range(7)}),
+    "a.epub": files.epub("Book", [(f"Chapter {number}", [_TEXT]) for number in range(7)]),
+    "a.txt": "\n".join(f"{_TEXT} {number}" for number in range(9_000)).encode(),
+}
+
+
+@pytest.mark.parametrize("name", _LONG)
+def test_reading_that_begins_later_gives_the_pages_of_one_from_the_start(name: str, tmp_path: Path) -> None:
+    limits = ExtractionLimits(page_characters=40_000)
+    media_type, every = read(_LONG[name], tmp_path, name=name, limits=limits)
+    assert len(every) >= 7
+
+    for pages in (1, 5, len(every) - 1, len(every)):
+        begin = Beginning(pages, sum(len(page.text) + 1 for page in every[:pages]))
+        assert read(_LONG[name], tmp_path, name=name, limits=limits, begin=begin) == (media_type, every[pages:])
+
+
+@pytest.mark.parametrize("name", ["a.pdf", "a.txt"])
+def test_limits_count_what_was_read_before(name: str, tmp_path: Path) -> None:
+    limits = ExtractionLimits(page_characters=40_000, characters=300_000)
+    begin = Beginning(1, 299_990)
+
+    assert refusal(_LONG[name], tmp_path, name=name, limits=limits, begin=begin) == "too_large"
+
+
+def test_a_page_of_a_pdf_is_never_two(tmp_path: Path) -> None:
+    assert refusal(_LONG["a.pdf"], tmp_path, limits=ExtractionLimits(page_characters=20)) == "too_large"
 
 
 def _children() -> set[str]:

@@ -22,8 +22,9 @@ _UNMAPPED_MOST = 0.2  # share of a page's glyphs; bullets of symbol fonts are un
 _STAMP_MOST = 20  # characters: a page number or stamp on a scan
 
 
-def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
-    """One page per page. A file that PDFium cannot open is read by the second opinion, `pdf_repair`."""
+def pages(path: str, limits: ExtractionLimits, first: int = 0) -> Iterator[PageText]:
+    """One page per page, after the `first` of them. A file that PDFium cannot open is read by the second opinion,
+    `pdf_repair`."""
     try:
         document = pypdfium2.PdfDocument(path)
         count = len(document)
@@ -31,12 +32,12 @@ def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
         if error.err_code in (pypdfium2.raw.FPDF_ERR_PASSWORD, pypdfium2.raw.FPDF_ERR_SECURITY):
             raise Refusal("encrypted", "The PDF can only be opened with a password.") from error
         # By name: 100 ms of import, for broken files only.
-        yield from import_module("forebay.adapters.parsers.pdf_repair").pages(path, limits)
+        yield from import_module("forebay.adapters.parsers.pdf_repair").pages(path, limits, first)
         return
     if count > limits.pages:
         raise Refusal("too_large", f"The PDF has {count:,} pages; {limits.pages:,} are read.")
-    for number in range(count):
-        if number and number % _REOPEN_EVERY == 0:
+    for number in range(first, count):
+        if number > first and number % _REOPEN_EVERY == 0:
             document.close()
             document = pypdfium2.PdfDocument(path)
         yield _page(document, number)

@@ -42,8 +42,8 @@ _BROKEN = (
 )
 
 
-def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
-    """One page per page that can be found; a page that cannot be read is empty."""
+def pages(path: str, limits: ExtractionLimits, first: int = 0) -> Iterator[PageText]:
+    """One page per page that can be found, after the `first` of them; a page that cannot be read is empty."""
     logging.disable(logging.CRITICAL)
     pypdf.overwrite_configuration(_CONFIGURATION)
     try:
@@ -59,7 +59,7 @@ def pages(path: str, limits: ExtractionLimits) -> Iterator[PageText]:
         raise Refusal("too_large", f"The PDF has {count:,} pages; {limits.pages:,} are read.")
     if not count:
         raise Refusal("corrupt", "The PDF has no readable pages.")
-    for number in range(count):
+    for number in range(first, count):
         try:
             yield PageText(reader.pages[number].extract_text())
         except _BROKEN:

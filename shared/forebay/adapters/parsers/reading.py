@@ -41,6 +41,7 @@ _PARSERS = {
     "text/markdown": "plain",
     "text/plain": "plain",
 }
+_CAN_BEGIN_ANYWHERE = ("pdf",)  # a page of theirs is a page of ours; others are read again and passed over
 _CAN_LOOP = ("epub", "hypertext", "mail", "rich_text")  # parsers that a small file can keep busy for hours
 _HINTS = {
     "application/msword": "Old Word files (.doc) are not supported; save the document as DOCX.",
@@ -51,11 +52,12 @@ _HINTS = {
 }
 
 
-def run(path: str, declared: str, name: str, limits: ExtractionLimits) -> None:
-    """Read the file and tell the outcome in frames; when a limit ends this process, its death tells it."""
+def run(path: str, claims: tuple[str, str], limits: ExtractionLimits, begin: tuple[int, int]) -> None:
+    """Read the file after `begin` (pages, characters) and tell the outcome in frames; when a limit ends this process,
+    its death tells it."""
     frames = Frames()
     try:
-        _read(path, _type_of(path, declared, name), limits, frames)
+        _read(path, _type_of(path, *claims), limits, begin, frames)
     except Refusal as refusal:
         frames.send(REFUSED, body=f"{refusal.code}\n{refusal.message}")
     except (MemoryError, RecursionError):
@@ -75,20 +77,34 @@ def _type_of(path: str, declared: str, name: str) -> str:
     return media_type
 
 
-def _read(path: str, media_type: str, limits: ExtractionLimits, frames: Frames) -> None:
+def _read(path: str, media_type: str, limits: ExtractionLimits, begin: tuple[int, int], frames: Frames) -> None:
     module = _PARSERS[media_type]
     if module in _CAN_LOOP:
         soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
         resource.setrlimit(resource.RLIMIT_CPU, (min(soft, limits.markup_cpu_seconds), hard))
     parser = importlib.import_module(f"forebay.adapters.parsers.{module}")
     frames.send(TYPE, body=media_type)
-    characters = 0
-    for number, text, needs_ocr in _numbered(parser.pages(path, limits), limits.page_characters):
+    first, characters = begin
+    if module in _CAN_BEGIN_ANYWHERE:
+        pages = _whole(parser.pages(path, limits, first), limits.page_characters, first)
+    else:
+        pages, characters = _numbered(parser.pages(path, limits), limits.page_characters), 0
+    for number, text, needs_ocr in pages:
         characters += len(text) + 1
         if number > limits.pages or characters > limits.characters:
             raise Refusal("too_large", f"More than {limits.pages:,} pages or {limits.characters:,} characters.")
-        frames.send(OCR_PAGE if needs_ocr else PAGE, number, text)
+        if number > first:
+            frames.send(OCR_PAGE if needs_ocr else PAGE, number, text)
     frames.send(DONE)
+
+
+def _whole(texts: Iterator[PageText], most: int, first: int) -> Iterator[tuple[int, str, bool]]:
+    """Clean pages, numbered after `first` others; one that is longer than a page may be is refused."""
+    for number, (raw, needs_ocr) in enumerate(texts, start=first + 1):
+        text = clean(raw)
+        if len(text) > most:
+            raise Refusal("too_large", f"Page {number} has more than {most:,} characters.")
+        yield number, text, needs_ocr
 
 
 def _numbered(texts: Iterator[PageText], most: int) -> Iterator[tuple[int, str, bool]]:

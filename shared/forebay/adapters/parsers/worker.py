@@ -3,7 +3,8 @@
 Started by the sandboxed extractor as a program of its own, with an empty environment; standard output carries frames
 (`frames.py`), standard input is a pipe whose closing means that the parent is gone.
 
-    python -I -S -B worker.py <file> <declared type> <name> <wall seconds> <limit=number>... -- <import path>...
+    python -I -S -B worker.py <file> <declared type> <name> <wall seconds> <pages and characters read before>
+        <limit=number>... -- <import path>...
 """
 
 from __future__ import annotations
@@ -42,15 +43,16 @@ def restrict(limits: ExtractionLimits, wall_seconds: float) -> None:
 
 def main(arguments: list[str]) -> None:
     """Run on the command line's arguments; the outcome is in the frames, or in the way this process dies."""
-    path, declared, name, wall_seconds, *rest = arguments
+    path, declared, name, wall_seconds, pages, characters, *rest = arguments
     end = rest.index("--")
     given = dict(pair.split("=") for pair in rest[:end])
     # The names are those of ExtractionLimits; importing dataclasses would cost a fifth of this process's start.
     limits = cast("ExtractionLimits", SimpleNamespace(**{limit: int(value) for limit, value in given.items()}))
     restrict(limits, float(wall_seconds))
     sys.path[:0] = rest[end + 1 :]
+    begin = int(pages), int(characters)
     # Only now, under the limits and with the paths, can anything of the package be imported.
-    importlib.import_module("forebay.adapters.parsers.reading").run(path, declared, name, limits)
+    importlib.import_module("forebay.adapters.parsers.reading").run(path, (declared, name), limits, begin)
     os._exit(0)  # nothing that a parser left behind gets a chance to hang
 
 
