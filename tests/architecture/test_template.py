@@ -9,6 +9,8 @@ from typing import Any, Final
 import pytest
 
 from forebay.config import MissingSettings, Settings
+from forebay.domain.limits import ExtractionLimits
+from forebay.service.engine import Limits
 from local.template_yaml import read_template
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -284,3 +286,19 @@ def test_every_parameter_is_used() -> None:
     _, _, body = text.partition("\nConditions:")
 
     assert {name for name in PARAMETERS if not re.search(rf"!Ref {name}\b|\${{{name}}}", body)} == set()
+
+
+# -- what a document may cost ------------------------------------------------------------------------------------------
+
+
+def test_a_reader_at_its_limits_leaves_half_of_the_functions_memory_and_disk() -> None:
+    extract = resources("AWS::Serverless::Function")["ExtractFunction"]
+    disk_megabytes = extract.get("EphemeralStorage", {"Size": 512})["Size"]
+
+    assert ExtractionLimits().memory_bytes * 2 <= extract["MemorySize"] << 20
+    assert ExtractionLimits().file_bytes * 2 <= disk_megabytes << 20
+    assert Limits().file_bytes == ExtractionLimits().file_bytes
+
+
+def test_a_document_has_fewer_parts_than_messages_by_which_lambda_suspects_a_loop() -> None:
+    assert Limits().parts < 16

@@ -35,6 +35,7 @@ _UNDISTURBED = (
     "add_files",
     "sync_changes",
     "remove_collection_with_source",
+    "book",
 )
 
 

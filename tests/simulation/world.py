@@ -49,7 +49,7 @@ from forebay.entrypoints.worker import Handler, commands, dead_letters, object_e
 from forebay.service.bury import bury
 from forebay.service.cancel import cancel
 from forebay.service.embed import embed
-from forebay.service.engine import Engine, Policy, Times
+from forebay.service.engine import Engine, Limits, Policy, Times
 from forebay.service.expand import expand
 from forebay.service.extract import extract
 from forebay.service.fetch import fetch
@@ -64,6 +64,7 @@ TENANT = TenantId("acme")
 COLLECTION = Collection("manuals")
 RECEIVES_MOST = 5
 _BATCH_MOST = {"intake": 10, "bury": 10}  # messages an invocation, as in the template; of other queues one
+PART_PAGES = 3  # of a long document, read in one invocation
 _DELIVERIES_MOST = 20_000
 _ROUNDS_MOST = 120
 
@@ -221,7 +222,7 @@ class World:
             new_id=lambda: f"{next(self._ids):032x}",
             remaining_seconds=lambda: 300.0,
             sleep=self.clock.move,
-            policy=Policy(times=TIMES, anonymous_tenant=TENANT),
+            policy=Policy(times=TIMES, limits=Limits(part_pages=PART_PAGES), anonymous_tenant=TENANT),
         )
 
     def vector_index(self) -> VectorIndex:

@@ -32,6 +32,25 @@ class _Unit:
     tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class ChunkerState:
+    """What a chunker holds between two pages: enough for another to go on as if it had taken all pages itself."""
+
+    text: str = ""  # of the document, from `base` on
+    base: int = 0
+    open: int = 0  # where the first sentence without a known end begins
+    pages: tuple[tuple[int, int], ...] = ()  # (start, number) of the pages that `text` touches
+    page_is_closed: bool = False  # does the last page end with a line end?
+    pending: tuple[tuple[int, int, int], ...] = ()  # units of the chunk in the making: start, end, tokens
+    fresh: int = 0  # how many of them are in no chunk yet
+    number: int = 0  # of the next chunk
+
+    @property
+    def characters(self) -> int:
+        """How many characters of the document were taken, those that join the pages included."""
+        return self.base + len(self.text) + bool(self.pages)
+
+
 class Chunker:
     """Takes pages in order, gives chunks in order; holds about a page and a chunk of text, however long the document.
 
@@ -52,15 +71,32 @@ class Chunker:
         self._most_tokens = min(chunk_tokens, tokenizer.max_tokens)
         self._overlap_tokens = overlap_tokens
         self._most_characters = max_characters
-        self._text = ""  # the document's text from `_base` on
-        self._base = 0
-        self._open = 0  # where the first sentence without a known end begins
-        self._pages: list[tuple[int, int]] = []  # (start, number) of the pages that `_text` touches
-        self._page_is_closed = False  # does the last page end with a line end?
-        self._pending: list[_Unit] = []  # the chunk in the making, overlap first
-        self._pending_tokens = 0
-        self._fresh = 0  # how many of `_pending` are in no chunk yet
-        self._number = 0
+        self.restore(ChunkerState())
+
+    def restore(self, state: ChunkerState) -> None:
+        """Go on from where another chunker with the same settings stood."""
+        self._text = state.text  # the document's text from `_base` on
+        self._base = state.base
+        self._open = state.open
+        self._pages = list(state.pages)
+        self._page_is_closed = state.page_is_closed
+        self._pending = [_Unit(*unit) for unit in state.pending]  # the chunk in the making, overlap first
+        self._pending_tokens = sum(unit.tokens for unit in self._pending)
+        self._fresh = state.fresh  # how many of `_pending` are in no chunk yet
+        self._number = state.number
+
+    def state(self) -> ChunkerState:
+        """Where this chunker stands between two pages."""
+        return ChunkerState(
+            text=self._text,
+            base=self._base,
+            open=self._open,
+            pages=tuple(self._pages),
+            page_is_closed=self._page_is_closed,
+            pending=tuple((unit.start, unit.end, unit.tokens) for unit in self._pending),
+            fresh=self._fresh,
+            number=self._number,
+        )
 
     def feed(self, page: Page) -> Iterator[Chunk]:
         """Take the next page; the chunks that it completes."""

@@ -36,6 +36,7 @@ class ExtractDocument(_OfDocument):
     queue: ClassVar[str] = "extract"
     type: Literal["ExtractDocument"] = "ExtractDocument"
     run: RunId
+    part: int = Field(default=0, ge=0)  # how many parts of the document were read before
 
 
 class EmbedChunks(_OfDocument):

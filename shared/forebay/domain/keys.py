@@ -19,6 +19,7 @@ sources/<run>/<hash>/url, content   a URL, and what was fetched from it  (data b
 requests/<job>.json/<hash>  a request too large for one transaction  (data bucket; expires)
 requests/<job>.memos/<hash>  a large memo of a row    (data bucket; expires)
 runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
+runs/<run>/<attempt>/carry-<pages>.json   what one part of a long document leaves to the next  (data bucket)
 uploads/<tenant>/<upload>           presigned uploads     (uploads bucket; expires)
 inbox/<tenant>/<collection>/<path>  files put by hand, ingested as they come  (uploads bucket)
 files/<tenant>/<path>               files put by hand, ingested when a request names them  (uploads bucket)
@@ -228,6 +229,11 @@ def run_objects(run: RunId) -> str:
 def batch_object(run: RunId, attempt: str, batch: int) -> str:
     """Object key of one batch of pages and chunks."""
     return f"{run_objects(run)}{attempt}/{batch:06d}.json"
+
+
+def carry_object(run: RunId, attempt: str, pages: int) -> str:
+    """Object key of what is carried over after so many pages: the same pages leave the same, whoever reads them."""
+    return f"{run_objects(run)}{attempt}/carry-{pages:06d}.json"
 
 
 def own_prefixes(tenant: TenantId) -> tuple[str, ...]:

@@ -59,6 +59,18 @@ class DeadRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """Where reading a long document has stopped, to go on with the next part."""
+
+    attempt: str  # under which all parts write their batches
+    parts: int  # that were read
+    pages: int
+    chunks: int
+    sha256: str  # of the content and of what else decides its chunks: when they differ, reading starts anew
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
     """A document as the record store keeps it (at most about 1 KB while at rest)."""
 
@@ -80,7 +92,8 @@ class Document:
     declared_type: str = ""
     media_type: str = ""
     options: Options = field(default_factory=Options)
-    attempts: int = 0  # claims by extract workers
+    attempts: int = 0  # claims by extract workers, since the last part was done
+    stop: Stop | None = None  # while EXTRACTING in several parts
     attempt: str = ""  # the claim whose chunks were recorded
     batches: int = 0
     chunks: int = 0
@@ -110,6 +123,16 @@ class Document:
     def row_key(self) -> Key:
         """Its row in the job it belongs to now."""
         return keys.row(self.job, self.shard, self.key)
+
+    @property
+    def parts(self) -> int:
+        """How many parts of it were read, while it is read in several."""
+        return self.stop.parts if self.stop is not None else 0
+
+    @property
+    def pages_read(self) -> int:
+        """How many of its pages were read so far, part by part; all, once it was cut."""
+        return self.pages or (self.stop.pages if self.stop is not None else 0)
 
     @property
     def gone(self) -> bool:
@@ -207,6 +230,32 @@ def _dead_of(record: Record) -> Mapping[RunId, DeadRun]:
     }
 
 
+def stop_value(stop: Stop) -> Mapping[str, Value]:
+    """Where reading has stopped, as the record keeps it."""
+    return {
+        "attempt": stop.attempt,
+        "parts": stop.parts,
+        "pages": stop.pages,
+        "chunks": stop.chunks,
+        "sha256": stop.sha256,
+        "fingerprint": stop.fingerprint,
+    }
+
+
+def _stop_of(record: Record) -> Stop | None:
+    stop = members(record, "stop")
+    if not stop:
+        return None
+    return Stop(
+        attempt=text(stop, "attempt"),
+        parts=number(stop, "parts"),
+        pages=number(stop, "pages"),
+        chunks=number(stop, "chunks"),
+        sha256=text(stop, "sha256"),
+        fingerprint=text(stop, "fingerprint"),
+    )
+
+
 def document_of(record: Record) -> Document:
     """The document in a stored record."""
     _, tenant, _, collection, _ = text(record, "pk").split("#")
@@ -231,6 +280,7 @@ def document_of(record: Record) -> Document:
         options=options_of(record),
         attempts=number(record, "attempts"),
         attempt=text(record, "attempt"),
+        stop=_stop_of(record),
         batches=number(record, "batches"),
         chunks=number(record, "chunks"),
         pages=number(record, "pages"),

@@ -16,7 +16,7 @@ from forebay.domain.commands import (
 from forebay.domain.errors import DocumentError
 from forebay.domain.job import job_of
 from forebay.domain.stored_document import Document
-from forebay.domain.transitions import DocumentState
+from forebay.domain.transitions import DocumentState, before
 from forebay.service.engine import Engine
 from forebay.service.expand import give_up
 from forebay.service.fail import fail
@@ -62,7 +62,7 @@ def _still_waits(document: Document, work: RunCommand) -> bool:
         case FetchDocument():
             return document.state is DocumentState.QUEUED
         case ExtractDocument():
-            return document.state in (DocumentState.QUEUED, DocumentState.EXTRACTING)
+            return document.state in before(DocumentState.EXTRACTING) and work.part == document.parts
         case EmbedChunks():
             return document.state is DocumentState.INDEXING and work.batch not in document.done
         case PublishDocument():

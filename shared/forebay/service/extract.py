@@ -1,50 +1,37 @@
 """ExtractDocument: claim the document, read its text, cut it into chunks, put them aside in batches, ask for embedding.
 
 Nothing is visible yet. The chunk set is fixed by one conditional write; two workers on the same document write under
-different attempts, and the first to fix its chunks wins.
+different attempts, and the first to fix its chunks wins. Of a long document each invocation reads a part: the first to
+record where it stopped fixes the attempt, and sends the message for the next part.
 """
 
 import hashlib
 import logging
 import tempfile
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from forebay.domain import keys
-from forebay.domain.batches import BATCH_CHUNKS, Batch, packed_batch
-from forebay.domain.chunking import Chunker
 from forebay.domain.commands import EmbedChunks, ExtractDocument
-from forebay.domain.document import Chunk, ObjectRef, Page
+from forebay.domain.document import ObjectRef
 from forebay.domain.errors import DocumentError, Superseded, TransientError
 from forebay.domain.fetched import fetched_of
 from forebay.domain.fingerprint import fingerprint
 from forebay.domain.job import Counts, row_of
-from forebay.domain.ports import Extraction
-from forebay.domain.records import Below, Is, IsOneOf, Refused, Update, Value
-from forebay.domain.stored_document import Document, document_of
+from forebay.domain.records import Below, Condition, Is, IsOneOf, Lacks, Refused, Update, Value
+from forebay.domain.stored_document import DeadRun, Document, Stop, dead_value, document_of, stop_value
 from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, RowState, before
+from forebay.service.cut import Cut, Material, cut
 from forebay.service.due import due, due_after_grace
 from forebay.service.engine import Engine
 from forebay.service.fence import held_document
 from forebay.service.finish import finish
+from forebay.service.first_command import extract_command
 from forebay.service.settle import Outcome, settle
 from forebay.service.sources import row_metadata
 
 log = logging.getLogger(__name__)
-
-_MARGIN_SECONDS = 20  # of the invocation, kept for recording what was found; of a short one, a fifth
-
-
-@dataclass(frozen=True, slots=True)
-class _Cut:
-    """What came of reading a document."""
-
-    media_type: str
-    pages: int
-    chunks: int
-    batches: int
 
 
 def extract(engine: Engine, command: ExtractDocument) -> None:
@@ -62,9 +49,11 @@ def extract(engine: Engine, command: ExtractDocument) -> None:
         if _unchanged(document):
             _end_unchanged(engine, document)
             return
-        attempt = engine.new_id()
-        cut = _cut(engine, document, metadata, content, attempt)
-    _fix(engine, document, cut, attempt)
+        found = cut(engine, Material(document, metadata), content)
+    if isinstance(found, Stop):
+        _go_on(engine, document, found)
+    else:
+        _fix(engine, document, found)
 
 
 def _claimed(engine: Engine, command: ExtractDocument) -> Document | None:
@@ -80,6 +69,7 @@ def _claimed(engine: Engine, command: ExtractDocument) -> Document | None:
             when=(
                 Is("run", command.run),
                 IsOneOf("state", before(DocumentState.EXTRACTING)),
+                _after_parts(command.part),
                 Below("attempts", engine.policy.limits.attempts),
             ),
         )
@@ -87,13 +77,25 @@ def _claimed(engine: Engine, command: ExtractDocument) -> Document | None:
     if not isinstance(claimed, Refused):
         return document_of(claimed)
     document = held_document(engine, command)
+    if document.state in before(DocumentState.EXTRACTING) and document.parts == command.part:
+        raise DocumentError("poison", f"reading was tried {document.attempts} times")
+    _ask_for_what_follows(engine, document)
+    return None
+
+
+def _after_parts(parts: int) -> Condition:
+    """So many parts were read, and no more."""
+    return Is("stop.parts", parts) if parts else Lacks("stop")
+
+
+def _ask_for_what_follows(engine: Engine, document: Document) -> None:
+    """The work was done before, or by someone else: whoever did it may have died before asking for what follows."""
     if document.state is DocumentState.INDEXING:
         ask_for_embedding(engine, document)
-    elif document.state in before(DocumentState.EXTRACTING):
-        raise DocumentError("poison", f"reading was tried {document.attempts} times")
+    elif document.state is DocumentState.EXTRACTING:
+        engine.queues.offer([extract_command(document.tenant, document)])
     else:
         finish(engine, document.job)
-    return None
 
 
 def _metadata(engine: Engine, document: Document) -> str:
@@ -126,13 +128,15 @@ def _downloaded(engine: Engine, document: Document, metadata: str, content: Path
     fetched = document.source is not None and document.source.unseen
     if document.source is not None and fetched:
         document = _fetched(engine, document, document.source)
+    most = engine.policy.limits.file_bytes
+    if document.source is not None and document.source.size_bytes > most:  # else it might not fit into /tmp
+        message = f"the file has {document.source.size_bytes} bytes; at most {most} are taken"
+        raise DocumentError("too_large", message)
     if document.source is None or not engine.objects.download(document.source, content):
         if fetched:
             raise TransientError("the content was fetched anew meanwhile")
         raise DocumentError("source_missing", "the source object is gone")
-    size, most = content.stat().st_size, engine.policy.limits.file_bytes
-    if size > most:
-        raise DocumentError("too_large", f"the file has {size} bytes; at most {most} are taken")
+    size = content.stat().st_size
     with content.open("rb") as opened:
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     mark = fingerprint(
@@ -161,6 +165,10 @@ def _end_unchanged(engine: Engine, document: Document) -> None:
     change: dict[str, Value] = {"state": DocumentState.READY.value, "updated": stamp(engine.now())}
     change |= {"pages": seen.pages, "chunks": seen.chunks, "type": seen.media_type, "size": document.size_bytes}
     change |= {"sha256": document.sha256, "fingerprint": document.fingerprint}
+    if document.stop is not None:  # parts of another content were read before
+        left = DeadRun(0, stamp(engine.now()))
+        document = replace(document, dead={**document.dead, document.run: left})
+        change[f"dead.{document.run}"] = dead_value(left)
     later = due_after_grace(engine, document.key) if document.dead else {}
     settle(
         engine,
@@ -169,92 +177,47 @@ def _end_unchanged(engine: Engine, document: Document) -> None:
         Update(
             document.record_key,
             set={**change, **later},
-            remove=() if later else ("due_pk", "due_at"),
+            remove=("stop",) if later else ("stop", "due_pk", "due_at"),
             when=(Is("state", document.state.value),),
         ),
     )
 
 
-def _cut(engine: Engine, document: Document, metadata: str, content: Path, attempt: str) -> _Cut:
-    """Read, cut and put aside, batch by batch, so that memory does not grow with the document."""
-    remaining = engine.remaining_seconds()
-    wall = remaining - min(_MARGIN_SECONDS, remaining / 5)
-    reading = engine.extractor.extract(
-        content,
-        declared_media_type=document.declared_type or None,
-        name=document.name or document.id,
-        wall_seconds=wall,
+def _go_on(engine: Engine, document: Document, stop: Stop) -> None:
+    """The one write that records where this part stopped; then the next part is asked for."""
+    recorded = engine.records.write(
+        Update(
+            document.record_key,
+            set={
+                "stop": stop_value(stop),
+                "attempts": 0,
+                "updated": stamp(engine.now()),
+                "redrives": 0,
+                **due(engine, document.key),
+            },
+            when=(
+                Is("run", document.run),
+                Is("state", DocumentState.EXTRACTING.value),
+                _after_parts(document.parts),
+            ),
+        )
     )
-    with reading as extraction:
-        batches = _Batches(engine, document, metadata, attempt)
-        for pages, chunks in _cut_pages(engine, document, extraction):
-            batches.add(pages, chunks)
-        batches.close()
-        if batches.chunks == 0 and (batches.needs_ocr or not document.options.wordless):
-            code = "needs_ocr" if batches.needs_ocr else "no_text"
-            raise DocumentError(code, f"no text on {batches.pages} page(s)")
-        return _Cut(extraction.media_type, batches.pages, batches.chunks, batches.written)
+    if isinstance(recorded, Refused):
+        _ask_for_what_follows(engine, _still_ours(engine, document))
+        return
+    facts = {"job_id": document.job, "document_key": document.key, "part": stop.parts, "pages": stop.pages}
+    log.info("part of the document cut", extra=facts)
+    engine.queues.offer([extract_command(document.tenant, document_of(recorded))])
 
 
-def _cut_pages(engine: Engine, document: Document, extraction: Extraction) -> Iterator[tuple[list[Page], list[Chunk]]]:
-    chunker = Chunker(
-        engine.tokenizer,
-        chunk_tokens=min(document.options.chunk_tokens, engine.tokenizer.max_tokens),
-        overlap_tokens=document.options.overlap_tokens,
-    )
-    for page in extraction.pages:
-        yield [page], list(chunker.feed(page))
-    yield [], list(chunker.finish())
-
-
-class _Batches:
-    """Collects pages and chunks, and puts a batch into the object store whenever one is full."""
-
-    def __init__(self, engine: Engine, document: Document, metadata: str, attempt: str) -> None:
-        self._engine = engine
-        self._document = document
-        self._metadata = metadata
-        self._attempt = attempt
-        self._pages: list[Page] = []
-        self._chunks: list[Chunk] = []
-        self.pages = self.chunks = self.written = 0
-        self.needs_ocr = False
-
-    def add(self, pages: list[Page], chunks: list[Chunk]) -> None:
-        """Take more of the document."""
-        self._pages += pages
-        self._chunks += chunks
-        self.pages += len(pages)
-        self.chunks += len(chunks)
-        self.needs_ocr = self.needs_ocr or any(page.needs_ocr for page in pages)
-        most = self._engine.policy.limits.chunks
-        if self.chunks > most:
-            raise DocumentError("too_large", f"the document has more than {most} chunks")
-        while len(self._chunks) > BATCH_CHUNKS:  # never the last batch here: it must take the last pages along
-            self._write(self._chunks[:BATCH_CHUNKS])
-            del self._chunks[:BATCH_CHUNKS]
-
-    def close(self) -> None:
-        """Put the last batch aside: what is left, or a single one without chunks where the document may have none."""
-        if self._chunks or (self._document.options.wordless and not self.written):
-            self._write(self._chunks)
-
-    def _write(self, chunks: list[Chunk]) -> None:
-        batch = Batch(self._document.name, self._metadata, tuple(self._pages), tuple(chunks))
-        name = keys.batch_object(self._document.run, self._attempt, self.written)
-        self._engine.objects.put(name, packed_batch(batch))
-        self._pages = []
-        self.written += 1
-
-
-def _fix(engine: Engine, document: Document, cut: _Cut, attempt: str) -> None:
+def _fix(engine: Engine, document: Document, cut: Cut) -> None:
     """The one write that fixes the chunk set; then the batches are asked for."""
     fixed = engine.records.write(
         Update(
             document.record_key,
             set={
                 "state": DocumentState.INDEXING.value,
-                "attempt": attempt,
+                "attempt": cut.attempt,
                 "batches": cut.batches,
                 "chunks": cut.chunks,
                 "pages": cut.pages,
@@ -267,19 +230,28 @@ def _fix(engine: Engine, document: Document, cut: _Cut, attempt: str) -> None:
                 "redrives": 0,
                 **due(engine, document.key),
             },
+            remove=("stop",),
             when=(Is("run", document.run), Is("state", DocumentState.EXTRACTING.value)),
         )
     )
     if isinstance(fixed, Refused):
-        record = engine.records.get(document.record_key)
-        now = document_of(record) if record is not None else None
-        if now is None or now.run != document.run or now.state is not DocumentState.INDEXING:
+        now = _still_ours(engine, document)
+        if now.state is not DocumentState.INDEXING:
             raise Superseded("another worker or command was first")
     else:
         now = document_of(fixed)
         facts = {"job_id": now.job, "document_key": now.key, "pages": now.pages, "chunks": now.chunks}
         log.info("document cut", extra=facts)
     ask_for_embedding(engine, now)
+
+
+def _still_ours(engine: Engine, document: Document) -> Document:
+    """The document as of now, if its run still holds it. Raises Superseded."""
+    record = engine.records.get(document.record_key)
+    now = document_of(record) if record is not None else None
+    if now is None or now.run != document.run:
+        raise Superseded("another worker or command was first")
+    return now
 
 
 def ask_for_embedding(engine: Engine, document: Document) -> None:

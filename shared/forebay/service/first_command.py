@@ -17,5 +17,6 @@ def first_command(tenant: TenantId, accepted: Row | Document) -> FetchDocument |
 
 
 def extract_command(tenant: TenantId, accepted: Row | Document) -> ExtractDocument:
-    """What is to be done once the content is there."""
-    return ExtractDocument(tenant=tenant, collection=accepted.collection, key=accepted.key, run=accepted.run)
+    """What is to be done once the content is there, and after each part of it."""
+    part = accepted.parts if isinstance(accepted, Document) else 0
+    return ExtractDocument(tenant=tenant, collection=accepted.collection, key=accepted.key, run=accepted.run, part=part)

@@ -37,7 +37,7 @@ _METADATA_BYTES = 512  # of the document's own record: larger metadata is read f
 # Attributes of the former run that the new one must not inherit.
 _FORGOTTEN = (
     "done", "attempt", "batches", "chunks", "pages", "size", "sha256", "fingerprint", "type",
-    "error", "message", "started", "purged", "redrives", "attempts", "ttl", "origin", "metadata",
+    "error", "message", "started", "purged", "redrives", "attempts", "stop", "ttl", "origin", "metadata",
 )  # fmt: skip
 
 

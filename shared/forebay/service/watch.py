@@ -32,6 +32,7 @@ class JobView:
     documents: Mapping[str, int]
     chunks: Mapping[str, int]
     batches: Mapping[str, int]
+    pages_read: int  # so far, of documents that are being read in parts
     progress: float  # 0..1
     started_at: str
     running_counted: bool
@@ -196,6 +197,7 @@ def _view(job: Job, standing: _Standing) -> JobView:
             "total": sums.batches + sum(document.batches for document in working),
             "done": sums.batches + sum(len(document.done) for document in working),
         },
+        pages_read=sum(document.pages_read for document in working if document.parts),
         progress=1.0 if job.ended else round((sums.ended + partly) / total, 4) if total else 0.0,
         started_at=job.started_at or started,
         running_counted=standing.counted,
@@ -273,7 +275,7 @@ def _row_view(row: Row, document: Document | None) -> RowView:
         status=document.state.value if document.state in _SHOWN else DocumentState.INDEXING.value,
         media_type=document.media_type or document.declared_type,
         size_bytes=document.size_bytes or (document.source.size_bytes if document.source is not None else 0),
-        pages=document.pages,
+        pages=document.pages_read,
         chunks_total=document.chunks if document.batches else 0,
         chunks_done=int(document.chunks * share),
         attempts=document.attempts,

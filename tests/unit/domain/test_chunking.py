@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from forebay.domain.carry import Carry, packed_carry, unpacked_carry
 from forebay.domain.chunking import Chunker
 from forebay.domain.document import Chunk, Page
 
@@ -171,3 +172,23 @@ def test_sizes_that_make_no_sense_are_refused(chunk_tokens: int, overlap_tokens:
         Chunker(
             WordTokenizer(), chunk_tokens=chunk_tokens, overlap_tokens=overlap_tokens, max_characters=max_characters
         )
+
+
+@settings(max_examples=150, deadline=None)
+@given(_pages, st.sets(st.integers(1, 6)), st.integers(1, 40), st.integers(0, 50), st.integers(1, 300))
+def test_chunks_are_the_same_wherever_another_chunker_goes_on(
+    pages: list[str], stops: set[int], chunk_tokens: int, overlap_tokens: int, max_characters: int
+) -> None:
+    bounds = {"chunk_tokens": chunk_tokens, "overlap_tokens": overlap_tokens, "max_characters": max_characters}
+    chunker = Chunker(WordTokenizer(), **bounds)
+    chunks: list[Chunk] = []
+    for number, text in enumerate(pages, 1):
+        chunks += chunker.feed(Page(number, text))
+        assert chunker.state().characters == len("\n".join(pages[:number])) + 1
+        if number in stops:
+            carry = unpacked_carry(packed_carry(Carry(chunker.state())))
+            assert carry is not None
+            chunker = Chunker(WordTokenizer(), **bounds)
+            chunker.restore(carry.chunker)
+
+    assert [*chunks, *chunker.finish()] == chunked(pages, **bounds)

@@ -111,6 +111,11 @@ class CountsBody(ResponseBody):
     documents: DocumentCountsBody
     chunks: ChunkCountsBody
     batches: BatchCountsBody
+    pages_read: int = Field(
+        default=0,
+        exclude_if=lambda pages: pages == 0,
+        description="Only present while long documents are read part by part: their pages so far.",
+    )
     running_counted: bool = Field(
         default=True,
         exclude_if=lambda counted: counted is True,
@@ -193,7 +198,7 @@ class RowBody(ResponseBody):
     status: RowStatus
     media_type: str | None
     size_bytes: int
-    pages: int
+    pages: int = Field(description="Read so far, while the document is read in parts.")
     chunks: RowChunksBody
     attempts: int
     error: ReasonBody | None
@@ -250,7 +255,8 @@ class CollectionsBody(ResponseBody):
 
 
 class DocumentBody(ResponseBody):
-    """A document; pages, chunks, size and hash are those of the visible version when there is one."""
+    """A document; pages, chunks, size and hash are those of the visible version when there is one, else of the run in
+    progress: pages so far, where it is read in parts."""
 
     model_config = examples.example(examples.DOCUMENT)
 
