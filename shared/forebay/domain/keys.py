@@ -186,6 +186,11 @@ def request_count(tenant: TenantId, window: int) -> Key:
     return Key(f"RATE#{tenant}", str(window))
 
 
+def document_count(tenant: TenantId, window: int) -> Key:
+    """How many documents the tenant asked to ingest in one window of time."""
+    return Key(f"RATE#{tenant}", f"documents#{window}")
+
+
 def source_object(run: RunId) -> str:
     """Object key prefix of a run's own content."""
     return f"sources/{run}"

@@ -48,6 +48,7 @@ class Limits:
     list_most: int = 100
     answer_bytes: int = 4_500_000  # of a content answer
     requests_per_minute: int = 600  # of a tenant, over an API that shows a rate
+    documents_per_hour: int = 0  # that a tenant may ask to ingest; 0: they are not counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from forebay.service.first_command import first_command
 from forebay.service.remove import remove_document
 from forebay.service.submit import job_record
 from forebay.service.take_over import TakeOver, take_over
+from forebay.service.throttle import count_documents
 from forebay.service.uploads import check_upload
 
 log = logging.getLogger(__name__)
@@ -112,4 +113,5 @@ def _accept(engine: Engine, tenant: TenantId, collection: Collection, id_: Docum
     ]
     if take_over(engine, TakeOver(job, [row], first, solo=True)) is None:
         engine.queues.offer([first_command(tenant, row)])
+        count_documents(engine, tenant, 1)  # nobody is there to be refused
         log.info("object accepted", extra={"job_id": job_id, "document_key": key, "size": found.size_bytes})

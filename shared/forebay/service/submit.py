@@ -53,6 +53,7 @@ from forebay.service.take_over import (
     failed_row_record,
     take_over,
 )
+from forebay.service.throttle import admit_documents, give_back_documents
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,8 @@ class Submitted:
 def submit(engine: Engine, request: SubmitJob) -> Submitted:
     """Create the job. Idempotent with an idempotency key; without one each call is a new job.
 
-    Raises CallerError: idempotency_key_reused, invalid_request (no document can be valid, or two share an id).
+    Raises CallerError: idempotency_key_reused, invalid_request (no document can be valid, or two share an id),
+    throttled (the tenant's quota is used up; then nothing is left behind).
     """
     _refuse_bad(engine, request)
     job = _new_job(engine, request)
@@ -80,6 +82,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
         stored = replayed(engine, job)
         if stored is not None:
             return stored
+    admit_documents(engine, request.tenant, job.total)
     refused: Hindrance | None = TooManyWrites()
     rows: list[Row] = []
     if len(request.documents) <= INLINE_DOCUMENTS:
@@ -91,6 +94,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
     if isinstance(refused, TooManyWrites | Overtaken | Occupied):
         refused = _put_aside(engine, job, request)
     if refused is not None:
+        give_back_documents(engine, request.tenant, job.total)
         return recorded(engine, job)
     return Submitted(job, replayed=False, refused=sum(row.state is RowState.FAILED for row in rows))
 

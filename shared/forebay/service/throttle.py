@@ -1,15 +1,17 @@
-"""Count a tenant's requests by the minute, for APIs that promise a rate and show what is left of it."""
+"""Count what a tenant asks for: requests by the minute, for APIs that promise a rate and show what is left of it;
+documents by the hour, where there is a quota."""
 
 from dataclasses import dataclass
 from typing import Final
 
 from forebay.domain import keys
 from forebay.domain.document import TenantId
-from forebay.domain.errors import TransientError
-from forebay.domain.records import Refused, Update, number
+from forebay.domain.errors import CallerError, TransientError
+from forebay.domain.records import Key, Refused, Update, number
 from forebay.service.engine import Engine
 
-_WINDOW_SECONDS: Final = 60
+_MINUTE_SECONDS: Final = 60
+_HOUR_SECONDS: Final = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,58 @@ class Rate:
 
 def count_request(engine: Engine, tenant: TenantId) -> Rate:
     """Count one request of the tenant: one write, exact however many functions count. Raises TransientError."""
+    window = _running(engine, _MINUTE_SECONDS)
+    used = _counted(engine, keys.request_count(tenant, window.number), window, 1)
+    return Rate(engine.policy.limits.requests_per_minute, used, window.ends_at, window.ends_in)
+
+
+def admit_documents(engine: Engine, tenant: TenantId, documents: int) -> None:
+    """Count documents that the tenant asks to ingest, unless the hour's quota is used up: then nothing may be done.
+
+    The request that uses it up is let through whole, so that no request is too large to ever be let through; what
+    is refused may be counted, because the quota is used up anyway. Raises CallerError throttled, TransientError.
+    """
+    most, used = engine.policy.limits.documents_per_hour, count_documents(engine, tenant, documents)
+    if most and documents and used - documents >= most:
+        wait = _running(engine, _HOUR_SECONDS).ends_in
+        message = f"The quota of {most} documents an hour is used up. Please retry after {wait} seconds."
+        raise CallerError("throttled", message, retry_after_seconds=wait)
+
+
+def give_back_documents(engine: Engine, tenant: TenantId, documents: int) -> None:
+    """The same request was let through already, and counted then. Raises TransientError."""
+    count_documents(engine, tenant, -documents)
+
+
+def count_documents(engine: Engine, tenant: TenantId, documents: int) -> int:
+    """Count documents of the tenant whether or not there is room for them: how many there are in this hour now. Where
+    there is no quota, or nothing to count, nothing is written. Raises TransientError."""
+    if not engine.policy.limits.documents_per_hour or not documents:
+        return 0
+    window = _running(engine, _HOUR_SECONDS)
+    return _counted(engine, keys.document_count(tenant, window.number), window, documents)
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A stretch of time that is counted by itself."""
+
+    number: int
+    seconds: int
+    ends_at: int  # seconds since the epoch
+    ends_in: int  # seconds from now, at least 1
+
+
+def _running(engine: Engine, seconds: int) -> _Window:
     now = int(engine.now().timestamp())
-    window = now // _WINDOW_SECONDS
-    resets_at = (window + 1) * _WINDOW_SECONDS
-    key = keys.request_count(tenant, window)
-    counted = engine.records.write(Update(key, default={"ttl": resets_at + _WINDOW_SECONDS}, add={"requests": 1}))
+    number_ = now // seconds
+    ends_at = (number_ + 1) * seconds
+    return _Window(number_, seconds, ends_at, ends_at - now)
+
+
+def _counted(engine: Engine, key: Key, window: _Window, more: int) -> int:
+    """Add to what is counted in the window; the sum."""
+    counted = engine.records.write(Update(key, default={"ttl": window.ends_at + window.seconds}, add={"count": more}))
     if isinstance(counted, Refused):
-        raise TransientError("the request could not be counted")
-    return Rate(engine.policy.limits.requests_per_minute, number(counted, "requests"), resets_at, resets_at - now)
+        raise TransientError("what is asked for could not be counted")
+    return number(counted, "count")

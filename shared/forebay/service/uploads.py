@@ -33,6 +33,7 @@ from forebay.service.first_command import first_command
 from forebay.service.settle import CANCELED, Outcome, ShardEnd, row_end, shard_writes, solo_counter
 from forebay.service.submit import job_record
 from forebay.service.take_over import TakeOver, row_record, take_over
+from forebay.service.throttle import admit_documents
 
 log = logging.getLogger(__name__)
 
@@ -55,12 +56,15 @@ class Upload:
 def request_upload(engine: Engine, request: RequestUpload) -> Upload:
     """Make a form for one file; with `start`, also the job that its arrival starts.
 
-    Raises CallerError invalid_request when the file is larger than a document may be.
+    Raises CallerError: invalid_request (the file is larger than a document may be), throttled (the tenant's quota is
+    used up).
     """
     most = engine.policy.limits.file_bytes
     if not 0 < request.size_bytes <= most:
         problem = Problem(("body", "size_bytes"), f"must be 1..{most}", "too_large")
         raise CallerError("invalid_request", "The file is too large or empty.", problems=(problem,))
+    if request.start:
+        admit_documents(engine, request.tenant, 1)
     times = engine.policy.times
     upload_id = f"up_{engine.new_id()}"
     expires = times.upload_expiry if request.start else times.upload_unused_expiry
