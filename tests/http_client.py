@@ -165,3 +165,12 @@ def gateway_event(method: str, url: str, body: Any = None, headers: Mapping[str,
     elif body is not None:
         event["body"] = body if isinstance(body, str) else json.dumps(body)
     return event
+
+
+class Impatient(Client):
+    """A client whose workers have other things to do while it waits."""
+
+    def _work_on(self, seconds: float) -> None:
+        clock = self.engine.now
+        assert isinstance(clock, Clock)
+        clock.move(seconds)

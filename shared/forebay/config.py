@@ -9,7 +9,15 @@ from forebay.domain.document import TenantId
 from forebay.domain.limits import ExtractionLimits
 from forebay.service.engine import Limits, Policy, Times
 
-QUEUES: Final = ("fetch", "extract", "embed", "control")
+QUEUES: Final = (
+    "fetch",
+    "fetch_interactive",
+    "extract",
+    "extract_interactive",
+    "embed",
+    "embed_interactive",
+    "control",
+)
 
 
 class MissingSettings(Exception):
@@ -24,7 +32,7 @@ class Settings:
     data_bucket: str
     uploads_bucket: str
     bus: str
-    queues: Mapping[str, str]  # verb → URL
+    queues: Mapping[str, str]  # name → URL
     index_endpoint: str
     index_name: str
     index_signing: str  # none | sigv4
@@ -43,7 +51,7 @@ class Settings:
             data_bucket=given.needed("FOREBAY_DATA_BUCKET"),
             uploads_bucket=given.needed("FOREBAY_UPLOADS_BUCKET"),
             bus=given.needed("FOREBAY_BUS"),
-            queues={verb: given.needed(f"FOREBAY_{verb.upper()}_QUEUE") for verb in QUEUES},
+            queues={name: given.needed(f"FOREBAY_{name.upper()}_QUEUE") for name in QUEUES},
             index_endpoint=given.needed("FOREBAY_INDEX_ENDPOINT"),
             index_name=given.needed("FOREBAY_INDEX_NAME"),
             index_signing=given.needed("FOREBAY_INDEX_SIGNING"),

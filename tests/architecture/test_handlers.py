@@ -60,7 +60,7 @@ def test_a_verb_has_its_use_cases(verb: str) -> None:
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_has_a_command_or_an_event_that_starts_it(verb: str) -> None:
     source = (REPOSITORY / "shared/forebay/domain/commands.py").read_text(encoding="utf-8")
-    commanded = set(re.findall(r'queue: ClassVar\[str\] = "(\w+)"', source))
+    commanded = set(re.findall(r'verb: ClassVar\[str\] = "(\w+)"', source))
 
     assert (verb in commanded) != (verb in STARTED_BY_EVENTS)
 

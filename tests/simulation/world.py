@@ -281,8 +281,9 @@ class World:
             for message in batch
         ]
         with self._listening(worker.log):
+            verb = batch[0].verb.removesuffix("_interactive")  # one function, two queues
             try:
-                answer = self._handlers[batch[0].verb]({"Records": records}, _Invocation())
+                answer = self._handlers[verb]({"Records": records}, _Invocation())
             except Crash:
                 return set()
         return {message.id for message in batch} - {each["itemIdentifier"] for each in answer["batchItemFailures"]}

@@ -222,9 +222,9 @@ class MemoryQueues:
         with suppress(TransientError):
             self.send(commands, delay_seconds=delay_seconds)
 
-    def backlog(self, verb: str) -> int:
+    def backlog(self, queue: str) -> int:
         """See CommandQueues."""
-        return sum(1 for command in self.sent if command.queue == verb)
+        return sum(1 for command in self.sent if command.queue == queue)
 
 
 class MemoryBus:

@@ -20,7 +20,7 @@ _DELAY_MOST: Final = 900
 
 
 class SqsQueues:
-    """CommandQueues on SQS; `urls` maps a verb to its queue."""
+    """CommandQueues on SQS; `urls` maps a queue's name to its URL."""
 
     def __init__(self, client: "Callable[[], SQSClient]", urls: Mapping[str, str]) -> None:
         self._client = client
@@ -28,12 +28,12 @@ class SqsQueues:
 
     def send(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
         """See CommandQueues."""
-        for verb in dict.fromkeys(command.queue for command in commands):
-            mine = [command for command in commands if command.queue == verb]
+        for queue in dict.fromkeys(command.queue for command in commands):
+            mine = [command for command in commands if command.queue == queue]
             for start in range(0, len(mine), _BATCH_MOST):
-                self._send_batch(verb, mine[start : start + _BATCH_MOST], min(delay_seconds, _DELAY_MOST))
+                self._send_batch(queue, mine[start : start + _BATCH_MOST], min(delay_seconds, _DELAY_MOST))
 
-    def _send_batch(self, verb: str, commands: Sequence[Command], delay_seconds: int) -> None:
+    def _send_batch(self, queue: str, commands: Sequence[Command], delay_seconds: int) -> None:
         entries: list[Any] = [
             {
                 "Id": str(position),
@@ -44,11 +44,11 @@ class SqsQueues:
             for position, command in enumerate(commands)
         ]
         try:
-            answer = self._client().send_message_batch(QueueUrl=self._urls[verb], Entries=entries)
+            answer = self._client().send_message_batch(QueueUrl=self._urls[queue], Entries=entries)
         except (BotoCoreError, ClientError) as error:
-            raise TransientError(f"the {verb} queue failed: {reason(error)}") from error
+            raise TransientError(f"the {queue} queue failed: {reason(error)}") from error
         if answer.get("Failed"):
-            raise TransientError(f"the {verb} queue refused {len(answer['Failed'])} messages")
+            raise TransientError(f"the {queue} queue refused {len(answer['Failed'])} messages")
 
     def offer(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
         """See CommandQueues."""
@@ -57,12 +57,12 @@ class SqsQueues:
         except TransientError as error:
             _log.warning("commands not sent; sweep will", extra={"commands": len(commands), "cause": error.message})
 
-    def backlog(self, verb: str) -> int:
+    def backlog(self, queue: str) -> int:
         """See CommandQueues."""
         try:
             answer = self._client().get_queue_attributes(
-                QueueUrl=self._urls[verb], AttributeNames=["ApproximateNumberOfMessages"]
+                QueueUrl=self._urls[queue], AttributeNames=["ApproximateNumberOfMessages"]
             )
         except (BotoCoreError, ClientError) as error:
-            raise TransientError(f"the {verb} queue failed: {reason(error)}") from error
+            raise TransientError(f"the {queue} queue failed: {reason(error)}") from error
         return int(answer["Attributes"]["ApproximateNumberOfMessages"])

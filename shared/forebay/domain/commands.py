@@ -1,18 +1,26 @@
 """What travels on the queues: ids, a version and the run; never content. Unknown versions are retried, not dropped."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from forebay.domain.document import Collection, DocumentKey, JobId, RunId, TenantId
+from forebay.domain.stored_document import Lane
+
+_QUEUE_OF_LANE: Final = {Lane.BULK: "", Lane.INTERACTIVE: "_interactive"}
 
 
 class _Command(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    queue: ClassVar[str]  # the verb whose function works on it
+    verb: ClassVar[str]  # whose function works on it
     v: Literal[1] = 1
     tenant: TenantId
+
+    @property
+    def queue(self) -> str:
+        """The queue that it joins: its verb's."""
+        return self.verb
 
 
 class _OfDocument(_Command):
@@ -20,29 +28,38 @@ class _OfDocument(_Command):
     key: DocumentKey
 
 
-class FetchDocument(_OfDocument):
+class _InLane(_OfDocument):
+    lane: Lane = Lane.BULK
+
+    @property
+    def queue(self) -> str:
+        """The queue that it joins: its verb's for its lane."""
+        return self.verb + _QUEUE_OF_LANE[self.lane]
+
+
+class FetchDocument(_InLane):
     """Get what stands at the document's URL into the data bucket, then have it extracted."""
 
-    queue: ClassVar[str] = "fetch"
+    verb: ClassVar[str] = "fetch"
     type: Literal["FetchDocument"] = "FetchDocument"
     run: RunId
     source: str  # object key of what is fetched; the URL stands beside it
     tries: int = Field(default=0, ge=0)  # how often the server was asked in vain
 
 
-class ExtractDocument(_OfDocument):
+class ExtractDocument(_InLane):
     """Read the document's source and cut it into chunks."""
 
-    queue: ClassVar[str] = "extract"
+    verb: ClassVar[str] = "extract"
     type: Literal["ExtractDocument"] = "ExtractDocument"
     run: RunId
     part: int = Field(default=0, ge=0)  # how many parts of the document were read before
 
 
-class EmbedChunks(_OfDocument):
+class EmbedChunks(_InLane):
     """Embed one batch of chunks and write it to the index, invisible."""
 
-    queue: ClassVar[str] = "embed"
+    verb: ClassVar[str] = "embed"
     type: Literal["EmbedChunks"] = "EmbedChunks"
     run: RunId
     batch: int = Field(ge=0)
@@ -54,7 +71,7 @@ class PublishDocument(_OfDocument):
     Control's queue, not embed's: a document that is done need not wait behind those that are to be embedded.
     """
 
-    queue: ClassVar[str] = "control"
+    verb: ClassVar[str] = "control"
     type: Literal["PublishDocument"] = "PublishDocument"
     run: RunId
     tries: int = Field(default=0, ge=0)  # how often the index was asked in vain
@@ -63,7 +80,7 @@ class PublishDocument(_OfDocument):
 class ExpandJob(_Command):
     """Accept the documents of a job that is too large for one transaction; resumable."""
 
-    queue: ClassVar[str] = "control"
+    verb: ClassVar[str] = "control"
     type: Literal["ExpandJob"] = "ExpandJob"
     job: JobId
 
@@ -71,7 +88,7 @@ class ExpandJob(_Command):
 class CancelJob(_Command):
     """End the documents of a job that was canceled and is too large to end them within the request; resumable."""
 
-    queue: ClassVar[str] = "control"
+    verb: ClassVar[str] = "control"
     type: Literal["CancelJob"] = "CancelJob"
     job: JobId
 
@@ -79,7 +96,7 @@ class CancelJob(_Command):
 class PurgeDocument(_OfDocument):
     """Remove what dead runs of the document left behind."""
 
-    queue: ClassVar[str] = "control"
+    verb: ClassVar[str] = "control"
     type: Literal["PurgeDocument"] = "PurgeDocument"
     tries: int = Field(default=0, ge=0)  # how often the index still showed something
 

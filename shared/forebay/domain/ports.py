@@ -221,7 +221,7 @@ class CommandQueues(Protocol):
     """The queues between functions: at least once, in any order."""
 
     def send(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
-        """Send each command to the queue of its verb. When it returns, all are accepted; when it raises
+        """Send each command to its queue. When it returns, all are accepted; when it raises
         TransientError, some may be."""
         ...
 
@@ -230,8 +230,8 @@ class CommandQueues(Protocol):
         already, and sweep sends it again."""
         ...
 
-    def backlog(self, verb: str) -> int:
-        """About how many messages wait in the verb's queue."""
+    def backlog(self, queue: str) -> int:
+        """About how many messages wait in the queue of this name."""
         ...
 
 

@@ -122,7 +122,6 @@ class SubmitJob:
     collection: Collection
     documents: tuple[DocumentRequest, ...]
     options: Options = field(default_factory=Options)
-    priority: str = "bulk"
     callbacks: str = "[]"  # JSON
     properties: str = "{}"  # JSON
     idempotency_key: str | None = None
@@ -169,7 +168,6 @@ class RequestUpload:
     metadata: Metadata = field(default_factory=dict)
     options: Options = field(default_factory=Options)
     callbacks: str = "[]"
-    priority: str = "bulk"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final
 
 from forebay.domain import keys
 from forebay.domain.document import Collection, DocumentId, DocumentKey, JobId, ObjectRef, RunId, TenantId
 from forebay.domain.records import Key, Record, Value, members, number, numbers, text
 from forebay.domain.transitions import GONE, DocumentState
+
+
+class Lane(StrEnum):
+    """Which queue a document waits in: someone waits for it, or it is one of many."""
+
+    INTERACTIVE = "interactive"
+    BULK = "bulk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +26,7 @@ class Options:
     overlap_tokens: int = 30
     reprocess: bool = False  # also when nothing changed
     wordless: bool = False  # also when nothing of it can be found: it is readable all the same
+    lane: Lane = Lane.BULK
 
 
 CHUNK_TOKENS: Final = (32, 256)  # the bounds of a chunk's size
@@ -161,7 +170,9 @@ def source_of(record: Record) -> ObjectRef | None:
 
 def options_value(options: Options) -> Mapping[str, Value]:
     """Options as a record keeps them."""
-    seldom = {"wordless": True} if options.wordless else {}
+    seldom: dict[str, Value] = {"wordless": True} if options.wordless else {}
+    if options.lane is not Lane.BULK:
+        seldom["lane"] = options.lane.value
     return {"chunk": options.chunk_tokens, "overlap": options.overlap_tokens, "reprocess": options.reprocess, **seldom}
 
 
@@ -173,6 +184,7 @@ def options_of(record: Record) -> Options:
         number(options, "overlap", usual.overlap_tokens),
         reprocess=bool(options.get("reprocess")),
         wordless=bool(options.get("wordless")),
+        lane=Lane(text(options, "lane") or usual.lane),
     )
 
 

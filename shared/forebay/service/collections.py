@@ -13,7 +13,7 @@ from forebay.domain.errors import CallerError, TransientError
 from forebay.domain.json_text import write_json
 from forebay.domain.records import Absent, Condition, Has, Is, Lacks, Record, Refused, Update, Value, number, text
 from forebay.domain.requests import Window
-from forebay.domain.stored_document import Options
+from forebay.domain.stored_document import Lane, Options
 from forebay.domain.times import stamp
 from forebay.service.engine import Engine
 from forebay.service.walk import walk
@@ -85,7 +85,12 @@ def _whole(stored: Mapping[str, JsonValue]) -> Options:
     overlap = stored.get("overlap_tokens", usual.overlap_tokens)
     if not isinstance(chunk, int) or not isinstance(overlap, int):
         return usual
-    return Options(chunk, min(overlap, chunk // 2), stored.get("on_unchanged") == "reprocess")
+    return Options(
+        chunk,
+        min(overlap, chunk // 2),
+        reprocess=stored.get("on_unchanged") == "reprocess",
+        lane=Lane(str(stored.get("priority", usual.lane))),
+    )
 
 
 @dataclass(frozen=True, slots=True)

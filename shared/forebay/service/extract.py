@@ -263,7 +263,7 @@ def missing_batches(document: Document) -> list[EmbedChunks]:
     """A command for every batch of the run that is not in the index yet."""
     tenant, collection, key, run = document.tenant, document.collection, document.key, document.run
     return [
-        EmbedChunks(tenant=tenant, collection=collection, key=key, run=run, batch=batch)
+        EmbedChunks(tenant=tenant, collection=collection, key=key, run=run, lane=document.options.lane, batch=batch)
         for batch in range(document.batches)
         if batch not in document.done
     ]

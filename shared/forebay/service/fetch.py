@@ -39,7 +39,9 @@ def fetch(engine: Engine, command: FetchDocument) -> None:
             return
         engine.objects.put_file(command.source, content, metadata)
     _url(engine, command)  # it may have been purged meanwhile
-    extract = ExtractDocument(tenant=command.tenant, collection=command.collection, key=command.key, run=command.run)
+    extract = ExtractDocument(
+        tenant=command.tenant, collection=command.collection, key=command.key, run=command.run, lane=command.lane
+    )
     engine.queues.offer([extract])
 
 

@@ -12,11 +12,22 @@ def first_command(tenant: TenantId, accepted: Row | Document) -> FetchDocument |
     if source is None or not source.unseen:
         return extract_command(tenant, accepted)
     return FetchDocument(
-        tenant=tenant, collection=accepted.collection, key=accepted.key, run=accepted.run, source=source.key
+        tenant=tenant,
+        collection=accepted.collection,
+        key=accepted.key,
+        run=accepted.run,
+        lane=accepted.options.lane,
+        source=source.key,
     )
 
 
 def extract_command(tenant: TenantId, accepted: Row | Document) -> ExtractDocument:
     """What is to be done once the content is there, and after each part of it."""
-    part = accepted.parts if isinstance(accepted, Document) else 0
-    return ExtractDocument(tenant=tenant, collection=accepted.collection, key=accepted.key, run=accepted.run, part=part)
+    return ExtractDocument(
+        tenant=tenant,
+        collection=accepted.collection,
+        key=accepted.key,
+        run=accepted.run,
+        lane=accepted.options.lane,
+        part=accepted.parts if isinstance(accepted, Document) else 0,
+    )

@@ -9,7 +9,7 @@ import json
 import logging
 from collections import Counter as Tally
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from forebay.domain import keys
@@ -28,7 +28,7 @@ from forebay.domain.requests import (
     source_from,
     source_members,
 )
-from forebay.domain.stored_document import Options, document_of
+from forebay.domain.stored_document import document_of, options_of, options_value
 from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
@@ -250,8 +250,7 @@ def _packed(request: SubmitJob) -> bytes:
         packed = {name: getattr(document, name) for name in plain}
         documents.append(packed | {"metadata": document.metadata, "source": source_members(document.source)})
     packed_request = {
-        "options": asdict(request.options),
-        "priority": request.priority,
+        "options": options_value(request.options),
         "on_existing": request.on_existing.value,
         "documents": documents,
     }
@@ -283,8 +282,7 @@ def _unpacked(job: Job, packed: bytes) -> SubmitJob:
         tenant=job.tenant,
         collection=job.collection,
         documents=documents,
-        options=Options(**stored["options"]),
-        priority=stored["priority"],
+        options=options_of(stored),
         request_sha256=job.request_sha256,
         dialect=job.dialect,
         on_existing=OnExisting(stored["on_existing"]),

@@ -7,6 +7,7 @@ import pytest
 
 from forebay.domain.commands import Command, EmbedChunks, ExtractDocument, PurgeDocument
 from forebay.domain.ports import CommandQueues
+from forebay.domain.stored_document import Lane
 from tests.builders import COLLECTION, TENANT, a_document_key, a_run
 
 EXTRACT = ExtractDocument(tenant=TENANT, collection=COLLECTION, key=a_document_key(), run=a_run())
@@ -22,7 +23,7 @@ def batches(count: int) -> list[Command]:
 
 @dataclass(frozen=True)
 class Subject:
-    """Empty queues, and how to take all that waits out of a verb's queue."""
+    """Empty queues, and how to take all that waits out of a queue."""
 
     queues: CommandQueues
     taken: Callable[[str], Sequence[Command]]
@@ -41,6 +42,14 @@ class CommandQueuesSuite:
         assert list(subject.taken("extract")) == [EXTRACT]
         assert list(subject.taken("embed")) == batches(1)
         assert list(subject.taken("control")) == [PURGE]
+
+    def test_what_someone_waits_for_goes_to_a_queue_of_its_own(self, subject: Subject) -> None:
+        urgent = EXTRACT.model_copy(update={"lane": Lane.INTERACTIVE})
+
+        subject.queues.send([EXTRACT, urgent])
+
+        assert list(subject.taken("extract_interactive")) == [urgent]
+        assert list(subject.taken("extract")) == [EXTRACT]
 
     def test_any_number_of_commands_is_accepted(self, subject: Subject) -> None:
         sent = batches(23)

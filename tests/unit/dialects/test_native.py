@@ -14,6 +14,7 @@ from forebay.domain.document import MetadataFilter, TenantId
 from forebay.domain.errors import CATALOGUE, CallerError
 from forebay.domain.job import JobKind
 from forebay.domain.requests import BadSource, BytesSource, ObjectSource, TextSource, UploadSource
+from forebay.domain.stored_document import Lane
 from forebay.domain.transitions import JobState, RowState
 from tests.http_client import Client, engine_on_fakes
 
@@ -50,7 +51,7 @@ def test_options_and_properties_reach_the_command() -> None:
     command = parse.submit_command(engine_on_fakes(), ACME, body, idempotency_key="k", sha256="h")
 
     assert (command.options.chunk_tokens, command.options.overlap_tokens, command.options.reprocess) == (64, 32, True)
-    assert (command.priority, command.idempotency_key, command.request_sha256) == ("interactive", "k", "h")
+    assert (command.options.lane, command.idempotency_key, command.request_sha256) == (Lane.INTERACTIVE, "k", "h")
     assert json.loads(command.properties) == {"a": [1]}
 
 

@@ -25,7 +25,7 @@ from forebay.service.read import visible_documents
 from forebay.service.watch import RowView
 from tests.builders import COLLECTION, TENANT, a_row, an_object_ref
 from tests.engines import Clock
-from tests.http_client import Client, Form, engine_on_fakes
+from tests.http_client import Client, Form, Impatient, engine_on_fakes
 from tests.unit.service.scene import a_scene
 
 # -- tables ------------------------------------------------------------------------------------------------------------
@@ -261,6 +261,18 @@ def test_a_file_that_a_large_upload_has_yet_to_bring_can_be_deleted() -> None:
     assert (result["total_documents"], result["documents_completed"]) == (30, 29)
     assert [each["document_name"] for each in result["failed_documents"]] == ["29.txt"]
     assert client.send("GET", "/v1/documents?collection_name=free").json["total_documents"] == 29
+
+
+@pytest.mark.parametrize(("blocking", "queue"), [(True, "extract_interactive"), (False, "extract")])
+def test_what_a_blocking_upload_waits_for_does_not_wait_behind_bulk(blocking: bool, queue: str) -> None:
+    client = Impatient()
+    client.send("POST", "/v1/collection", {"collection_name": "free"})
+    files = {"name": "documents", "file": "a.txt", "content": "words"}
+    data = {"name": "data", "json": {"collection_name": "free", "blocking": blocking}}
+
+    client.send("POST", "/v1/documents", Form([files, data]))
+
+    assert {command.queue for command in client.engine.queues.sent} == {queue}  # type: ignore[attr-defined]
 
 
 def test_too_many_files_are_refused() -> None:

@@ -26,8 +26,7 @@ from forebay.service.authenticate import Principal
 from forebay.service.collections import collection_view
 from forebay.service.engine import Limits, Policy
 from tests.builders import a_job
-from tests.engines import Clock
-from tests.http_client import Client, engine_on_fakes
+from tests.http_client import Client, Impatient, engine_on_fakes
 
 ACME = TenantId("acme")
 BODY: TypeAdapter[Any] = TypeAdapter(AnyIngestBody)
@@ -257,15 +256,6 @@ def test_a_job_that_failed_as_a_whole_is_told_by_its_own_error() -> None:
 # -- requests that wait ------------------------------------------------------------------------------------------------
 
 
-class Impatient(Client):
-    """A client whose workers have other things to do while it waits."""
-
-    def _work_on(self, seconds: float) -> None:
-        clock = self.engine.now
-        assert isinstance(clock, Clock)
-        clock.move(seconds)
-
-
 def test_what_takes_longer_than_a_request_may_wait_goes_on_as_a_task_that_the_answer_names() -> None:
     client = Impatient()
     body = {"artifact": "a", "collection": "c", "input": {"type": "text", "value": "some words"}}
@@ -280,6 +270,16 @@ def test_what_takes_longer_than_a_request_may_wait_goes_on_as_a_task_that_the_an
     assert (removal.status, removal.headers["retry-after"]) == (503, "5")
     assert "GET /v1/artifacts/delete/async/" in removal.json["detail"]
     assert client.send("GET", "/v1/artifacts/list?collection=c").json["data"] == []
+
+
+@pytest.mark.parametrize(("path", "queue"), [("ingest", "extract_interactive"), ("ingest/async", "extract")])
+def test_what_a_request_waits_for_does_not_wait_behind_bulk(path: str, queue: str) -> None:
+    client = Impatient()
+    body = {"artifact": "a", "collection": "c", "input": {"type": "text", "value": "some words"}}
+
+    client.send("POST", f"/v1/artifacts/{path}", {"ingest_body": body} if path.endswith("async") else body)
+
+    assert {command.queue for command in client.engine.queues.sent} == {queue}  # type: ignore[attr-defined]
 
 
 def test_a_request_that_waits_is_told_when_a_newer_one_takes_its_document() -> None:

@@ -41,7 +41,7 @@ from forebay.domain.requests import (
     UploadSource,
     UrlSource,
 )
-from forebay.domain.stored_document import Options
+from forebay.domain.stored_document import Lane, Options
 from forebay.domain.times import stamp
 from forebay.service.collections import collection_options
 from forebay.service.engine import Engine
@@ -93,7 +93,6 @@ def submit_command(
         collection=Collection(body.collection),
         documents=tuple(_document(document, position) for position, document in enumerate(body.documents)),
         options=_options(engine, tenant, body.collection, body.options),
-        priority=body.options.priority,
         callbacks=callbacks_json(engine, body.callbacks),
         properties=json.dumps(body.properties, separators=(",", ":")),
         idempotency_key=idempotency_key,
@@ -159,7 +158,7 @@ def _options(engine: Engine, tenant: TenantId, collection: str, body: OptionsBod
             )
             raise CallerError("invalid_request", problems=(problem,))
         overlap = whole.chunk_tokens // 2
-    return Options(whole.chunk_tokens, overlap, whole.on_unchanged == "reprocess")
+    return Options(whole.chunk_tokens, overlap, whole.on_unchanged == "reprocess", lane=Lane(whole.priority))
 
 
 def callbacks_json(engine: Engine, callbacks: list[WebhookBody | AmqpBody]) -> str:
@@ -197,7 +196,6 @@ def upload_command(engine: Engine, tenant: TenantId, body: UploadRequest) -> Req
         metadata=body.metadata,
         options=_options(engine, tenant, body.collection, body.options),
         callbacks=callbacks_json(engine, body.callbacks),
-        priority=body.options.priority,
     )
 
 

@@ -191,7 +191,9 @@ class OptionsBody(RequestBody):
         description="Tokens that neighbours share, in whole sentences; at most half of chunk_tokens, also by default.",
     )
     on_unchanged: Literal["skip", "reprocess"] = "skip"
-    priority: Literal["interactive", "bulk"] = "bulk"
+    priority: Literal["interactive", "bulk"] = Field(
+        default="bulk", description="`interactive`: someone waits for it. It has queues and workers of its own."
+    )
 
     @model_validator(mode="after")
     def _overlap_is_at_most_half(self) -> "OptionsBody":

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from forebay.domain.file_types import READABLE, extension
 from forebay.domain.json_text import read_json, write_json
 from forebay.domain.metadata_schema import MetadataField
 from forebay.domain.requests import BadSource, BytesSource, DocumentRequest, Hopeless, OnExisting, Source, SubmitJob
-from forebay.domain.stored_document import Options, nearest_options
+from forebay.domain.stored_document import Lane, Options, nearest_options
 from forebay.service.collections import default_options
 
 _ERRORS_TOLD: Final = 100  # of those in `data`; they are told in one text
@@ -69,12 +69,12 @@ def upload_command(call: Call, body: DocumentUploadRequest, target: Target, task
     )
     given = "split_options" in body.model_fields_set
     usual = default_options(call.engine, call.tenant, target.collection)
+    options = chunk_options(body.split_options) if given else usual
     return SubmitJob(
         tenant=call.tenant,
         collection=target.collection,
         documents=documents,
-        options=chunk_options(body.split_options) if given else usual,
-        priority="interactive" if body.blocking else "bulk",
+        options=replace(options, lane=Lane.INTERACTIVE) if body.blocking else options,
         idempotency_key=task_id,
         request_sha256=task_id,
         dialect=NAME,

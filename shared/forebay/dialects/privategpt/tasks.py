@@ -1,5 +1,6 @@
 """Documents in, documents out, and the tasks that do it."""
 
+from dataclasses import replace
 from typing import Annotated, Final
 from urllib.parse import unquote
 
@@ -36,6 +37,7 @@ from forebay.dialects.privategpt.words import (
 from forebay.domain import keys
 from forebay.domain.errors import CallerError, Problem
 from forebay.domain.job import Job
+from forebay.domain.stored_document import Lane
 from forebay.service.read import visible_views
 from forebay.service.remove import remove_documents
 from forebay.service.submit import submit
@@ -56,7 +58,8 @@ def ingest_content(
     on as a task; the answer names it.
     """
     call, task_id = call_of(request), new_task_id(call_of(request).engine)
-    job = submit(call.engine, submit_command(call, body, task_id, None)).job
+    command = submit_command(call, body, task_id, None)
+    job = submit(call.engine, replace(command, options=replace(command.options, lane=Lane.INTERACTIVE))).job
     came = _awaited(call, job, f"{BASE}/ingest/async/{task_id}")
     if came.data is not None:
         return Response(200, JSON, came.data)
