@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Final
 
 from forebay.domain.document import TenantId
@@ -103,14 +103,15 @@ class _Reader:
 
     def limits(self, name: str) -> dict[str, int]:
         """`name=number` pairs; a bound that both kinds have (`file_bytes`) is one."""
-        known = {field.name for bounds in (Limits, ExtractionLimits) for field in fields(bounds)}
+        known = asdict(ExtractionLimits()) | asdict(Limits())
         found: dict[str, int] = {}
         for pair in self.text(name).replace(",", " ").split():
             limit, _, value = pair.partition("=")
             if limit not in known:
                 self._wrong.append(f"{name} has no limit {limit!r}; there are {', '.join(sorted(known))}")
-            elif not value.isdecimal() or not int(value):
-                self._wrong.append(f"{name}: {limit} must be a whole number above 0, not {value!r}")
+            elif not value.isdecimal() or (known[limit] and not int(value)):  # 0 only where it is the default: no limit
+                least = 1 if known[limit] else 0
+                self._wrong.append(f"{name}: {limit} must be a whole number from {least} on, not {value!r}")
             else:
                 found[limit] = int(value)
         return found

@@ -78,7 +78,9 @@ def test_private_callbacks_are_off_unless_switched_on(given: str, allowed: bool)
 
 
 def test_limits_are_given_by_name_and_the_rest_stay_as_usual() -> None:
-    policy = Settings.from_environment(NEEDED | {"FOREBAY_LIMITS": "pages=20, chunks=7 file_bytes=10"}).policy
+    policy = Settings.from_environment(
+        NEEDED | {"FOREBAY_LIMITS": "pages=20, chunks=7 documents_per_hour=0 file_bytes=10"}
+    ).policy
 
     assert policy.limits == Limits(chunks=7, file_bytes=10)
     assert policy.reading == ExtractionLimits(pages=20, file_bytes=10)
@@ -88,9 +90,10 @@ def test_limits_are_given_by_name_and_the_rest_stay_as_usual() -> None:
     ("given", "said"),
     [
         ("page=20", "FOREBAY_LIMITS has no limit 'page'; there are .*page_characters, pages, "),
-        ("pages", "FOREBAY_LIMITS: pages must be a whole number above 0, not ''"),
-        ("pages=-1", "FOREBAY_LIMITS: pages must be a whole number above 0, not '-1'"),
-        ("chunks=1 pages=0", "FOREBAY_LIMITS: pages must be a whole number above 0, not '0'"),
+        ("pages", "FOREBAY_LIMITS: pages must be a whole number from 1 on, not ''"),
+        ("pages=-1", "FOREBAY_LIMITS: pages must be a whole number from 1 on, not '-1'"),
+        ("chunks=1 pages=0", "FOREBAY_LIMITS: pages must be a whole number from 1 on, not '0'"),
+        ("documents_per_hour=many", "FOREBAY_LIMITS: documents_per_hour must be a whole number from 0 on, not 'many'"),
         ("pages = 20", "FOREBAY_LIMITS: pages must be .*has no limit ''.*has no limit '20'"),
     ],
 )
