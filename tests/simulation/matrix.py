@@ -13,6 +13,7 @@ from forebay.domain.job import JobKind, Redo
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
+from tests.simulation.long_documents import second_part
 from tests.simulation.scenario import ONE, PAGE, TWO
 from tests.simulation.users import (
     cancel,
@@ -189,6 +190,7 @@ def _remove_all(world: World) -> Act:
 WORKERS: tuple[Worker, ...] = (
     Worker("fetch", _fetch),
     Worker("extract", _extract),
+    Worker("read a part", second_part),
     Worker("embed", _embed),
     Worker("embed a version", _embed_version),
     Worker("embed late", _embed_late),

@@ -6,28 +6,31 @@ Here, and only here, our own code is patched.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import pytest
 
 from forebay.domain import keys
+from forebay.domain.carry import Carry
 from forebay.domain.commands import EmbedChunks, FetchDocument, PurgeDocument
 from forebay.domain.errors import Superseded
 from forebay.domain.events import Event
-from forebay.domain.records import Has, Is, Refused, Update
-from forebay.domain.stored_document import Document, document_of
+from forebay.domain.records import Has, Is, Key, Refused, Update
+from forebay.domain.stored_document import Document, Stop, document_of
 from forebay.domain.transitions import DocumentState
-from forebay.service import embed, fetch, finish, publish, purge, settle, take_over
+from forebay.service import cut, embed, extract, fetch, finish, publish, purge, settle, take_over
 from forebay.service.engine import Engine
 from forebay.service.finish import finish as finish_job
 from forebay.service.sweep import Swept
 from tests.simulation import world as worlds
 from tests.simulation.interleaving import interleaved, schedules
+from tests.simulation.long_documents import PAIRS as PARTS
 from tests.simulation.pairs import EVERY as PAIRS
 from tests.simulation.runs import faults_of, play, shuffled
 from tests.simulation.scenarios import NAMED
 from tests.simulation.tape import Mode
 
-_PAIRS = {pair.name: pair for pair in PAIRS}
+_PAIRS = {pair.name: pair for pair in (*PAIRS, *PARTS)}
 _SEEDS = 20
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -175,6 +178,34 @@ def _lost_documents_are_taken(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(take_over, "_is_lost", lambda taking, row, document: False)
 
 
+def _content_may_change(patch: pytest.MonkeyPatch) -> None:
+    """A part goes on whatever the content is now."""
+    real = cut._where_it_stopped
+
+    def anyhow(engine: Engine, document: Document) -> tuple[Stop, Carry]:
+        stop = document.stop
+        same = replace(document, sha256=stop.sha256, fingerprint=stop.fingerprint) if stop is not None else document
+        return real(engine, same)
+
+    patch.setattr(cut, "_where_it_stopped", anyhow)
+
+
+def _one_carry(patch: pytest.MonkeyPatch) -> None:
+    """All parts of an attempt leave what they leave in one place."""
+    real = keys.carry_object
+    patch.setattr(keys, "carry_object", lambda run, attempt, pages: real(run, attempt, 0))
+
+
+def _parts_count_as_failures(patch: pytest.MonkeyPatch) -> None:
+    """A part that was read does not set the claims back."""
+
+    def update(key: Key, **change: Any) -> Update:
+        change["set"] = {name: value for name, value in change["set"].items() if name != "attempts"}
+        return Update(key, **change)
+
+    patch.setattr(extract, "Update", update)
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """A safeguard taken out, and the runs of which one must notice."""
@@ -198,6 +229,9 @@ MUTANTS = (
         "content of dead runs goes", _content_of_dead_runs_goes, lambda: iter([play(NAMED["reprocess_twice"]).wrong])
     ),
     Mutant("lost documents are taken", _lost_documents_are_taken, lambda: _switches("restart x delete")),
+    Mutant("content may change", _content_may_change, lambda: iter([play(NAMED["book_fetched_anew_between"]).wrong])),
+    Mutant("one carry", _one_carry, lambda: _switches("part x a shorter one")),
+    Mutant("parts count as failures", _parts_count_as_failures, lambda: iter([play(NAMED["book_too_long"]).wrong])),
     Mutant("event id anew", _random_event_id, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
 )
 

@@ -19,13 +19,14 @@ from forebay.domain.commands import (
     PublishDocument,
     PurgeDocument,
 )
-from forebay.domain.requests import Address, UrlSource
+from forebay.domain.requests import Address, TextSource, UrlSource
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.entrypoints.schedule import schedule_handler
 from forebay.entrypoints.worker import Work, commands, dead_letters, object_events, queue_handler
 from forebay.service.bury import bury
 from forebay.service.cancel import cancel, cancel_job
 from forebay.service.embed import embed
+from forebay.service.engine import Limits, Policy
 from forebay.service.expand import expand
 from forebay.service.extract import extract
 from forebay.service.fetch import fetch
@@ -87,6 +88,15 @@ def test_extract_document_is_cut(scene: Scene) -> None:
     scene.submit()
 
     assert work_on(scene, commands({ExtractDocument: extract}), "extract_document") == DONE
+    assert scene.document().state is DocumentState.INDEXING
+
+
+def test_the_last_part_of_a_long_document_ends_it() -> None:
+    scene = a_scene(Policy(limits=Limits(part_pages=1), anonymous_tenant=TENANT))
+    scene.submit(a_submit_job([a_document_request(source=TextSource("turbine\fmanual"))]))
+    scene.driver.do(scene.queues.sent.pop())
+
+    assert work_on(scene, commands({ExtractDocument: extract}), "extract_next_part") == DONE
     assert scene.document().state is DocumentState.INDEXING
 
 
