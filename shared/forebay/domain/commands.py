@@ -1,4 +1,9 @@
-"""What travels on the queues: ids, a version and the run; never content. Unknown versions are retried, not dropped."""
+"""What travels on the queues: ids, a version and the run; never content. Unknown versions are retried, not dropped.
+
+A member that a version of the code does not know makes the message wait until it is received again. So a member that
+came later is left out where it says the usual: while a deployment replaces one function after another, or is taken
+back, the usual messages are read by all.
+"""
 
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -29,7 +34,7 @@ class _OfDocument(_Command):
 
 
 class _InLane(_OfDocument):
-    lane: Lane = Lane.BULK
+    lane: Lane = Field(default=Lane.BULK, exclude_if=lambda lane: lane is Lane.BULK)
 
     @property
     def queue(self) -> str:
@@ -53,7 +58,9 @@ class ExtractDocument(_InLane):
     verb: ClassVar[str] = "extract"
     type: Literal["ExtractDocument"] = "ExtractDocument"
     run: RunId
-    part: int = Field(default=0, ge=0)  # how many parts of the document were read before
+    part: int = Field(
+        default=0, ge=0, exclude_if=lambda part: part == 0
+    )  # how many parts of the document were read before
 
 
 class EmbedChunks(_InLane):
