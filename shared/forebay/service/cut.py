@@ -19,7 +19,7 @@ from forebay.domain.stored_document import Document, Stop
 from forebay.service.engine import Engine
 
 _MARGIN_SECONDS = 20  # of the invocation, kept for recording what was found; of a short one, a fifth
-_FOR_A_PART = 0.6  # of the invocation's time; a page may take the rest, without the margin
+_FOR_A_PART = 0.6  # of the invocation's and the reader's time; a page may take the rest, without the margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ def cut(engine: Engine, material: Material, content: Path) -> Cut | Stop:
     Batch by batch, so that memory does not grow with the document. Raises DocumentError, TransientError.
     """
     remaining = engine.remaining_seconds()
+    most_seconds = _FOR_A_PART * min(remaining, engine.policy.reading.cpu_seconds)
     stop, carry = _where_it_stopped(engine, material.document)
     batches = _Batches(engine, material, stop, carry)
     reading = engine.extractor.extract(
@@ -59,7 +60,7 @@ def cut(engine: Engine, material: Material, content: Path) -> Cut | Stop:
     with reading as extraction:
         for page in extraction.pages:
             read = batches.pages - stop.pages
-            late = engine.remaining_seconds() < remaining * (1 - _FOR_A_PART)
+            late = remaining - engine.remaining_seconds() > most_seconds
             if read and (late or read >= engine.policy.limits.part_pages):
                 return batches.stop()
             batches.add(page)

@@ -1,6 +1,5 @@
 """Long documents: read in parts, with the very same result."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain, repeat
 
@@ -9,6 +8,7 @@ import pytest
 from forebay.domain.commands import ExtractDocument
 from forebay.domain.document import TenantId
 from forebay.domain.errors import DocumentError
+from forebay.domain.limits import ExtractionLimits
 from forebay.domain.requests import TextSource, Window
 from forebay.domain.stored_document import Options, source_value
 from forebay.domain.transitions import DocumentState, JobState, RowState
@@ -77,7 +77,7 @@ def test_a_document_of_just_one_parts_pages_is_read_in_one(scene: Scene) -> None
 
 def test_a_part_ends_between_two_pages_when_its_time_is_over() -> None:
     scene = submitted(a_library())
-    seconds: Iterator[float] = chain([300.0, 290.0, 200.0, 130.0, 121.0], repeat(119.0))  # 40 % of 300 are left
+    seconds = chain([100.0, 99.0, 80.0, 60.0, 41.0], repeat(39.0))  # less than 40 of 100 are left for the fifth page
     engine = replace(scene.engine, remaining_seconds=lambda: next(seconds))
 
     extract(engine, next_part(scene))
@@ -85,6 +85,17 @@ def test_a_part_ends_between_two_pages_when_its_time_is_over() -> None:
     stop = scene.document().stop
     assert stop is not None
     assert (stop.parts, stop.pages) == (1, 4)
+
+
+def test_a_part_ends_before_its_reader_runs_out_of_processor_time() -> None:
+    scene = submitted(a_library())
+    policy = replace(scene.engine.policy, reading=ExtractionLimits(cpu_seconds=100))
+    seconds = chain([900.0, 890.0, 850.0, 841.0], repeat(839.0))
+    engine = replace(scene.engine, policy=policy, remaining_seconds=lambda: next(seconds))
+
+    extract(engine, next_part(scene))
+
+    assert scene.document().pages_read == 3
 
 
 def hurried(scene: Scene) -> Engine:
