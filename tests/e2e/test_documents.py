@@ -55,35 +55,51 @@ def test_a_bad_document_fails_with_code_and_hint_and_the_other_becomes_ready(clo
     assert rows["broken.pdf"]["error"]["hint"]
 
 
-def test_a_file_put_into_the_inbox_is_ingested(cloud: Cloud) -> None:
-    storage = cloud.endpoint.client("s3")
-    names = [bucket["Name"] for bucket in storage.list_buckets()["Buckets"]]
-    bucket = next(name for name in cloud.resources.values() if name in names and _takes_uploads(storage, name))
+def test_files_put_into_the_inbox_are_ingested_whatever_they_are_called_and_go_with_their_files(cloud: Cloud) -> None:
+    storage, bucket = cloud.endpoint.client("s3"), cloud.resources["UploadsBucket"]
+    names = ["notes/a b.txt", "1+1=2.txt", "100%25 off.txt", "a%2Fb.txt", "über ☃.txt", "v1...", "n" * 255]
 
-    storage.put_object(
-        Bucket=bucket, Key="inbox/local/river/notes/a b.txt", Body=HERONS.encode(), Metadata={"by": "me"}
-    )
+    for name in names:
+        key = f"inbox/local/river/{name}"
+        storage.put_object(Bucket=bucket, Key=key, Body=f"{HERONS} {name}".encode(), Metadata={"by": "me"})
+    eventually(lambda: _ready(cloud, "river") == sorted(names), 60)
+    hits = cloud.hits("river", "heron beside the weir")
+    for name in names[1:]:
+        storage.delete_object(Bucket=bucket, Key=f"inbox/local/river/{name}")
 
-    hit = eventually(lambda: cloud.hits("river", "heron beside the weir"), 40)[0]
-    assert (hit["document_id"], hit["metadata"]) == ("notes/a b.txt", {"by": "me"})
+    assert {hit["document_id"]: hit["metadata"] for hit in hits} == {name: {"by": "me"} for name in names}
+    eventually(lambda: _ready(cloud, "river") == names[:1], 60)
 
 
-def _takes_uploads(storage: object, bucket: str) -> bool:
-    notifications = storage.get_bucket_notification_configuration(Bucket=bucket)  # type: ignore[attr-defined]
-    return "EventBridgeConfiguration" in notifications
+def _ready(cloud: Cloud, collection: str) -> list[str]:
+    answer = cloud.call("GET", f"/collections/{collection}/documents?limit=100")
+    listed = answer.json()["data"] if answer.status_code == 200 else []
+    return sorted(document["id"] for document in listed if document["status"] == "ready")
+
+
+def test_a_file_at_no_documents_path_is_a_failed_job(cloud: Cloud) -> None:
+    cloud.put_upload("inbox/local/Lost & found.txt", HERONS.encode())
+
+    def refused() -> list[str]:
+        jobs = cloud.call("GET", "/jobs?status=failed&limit=100").json()["data"]
+        return [job["error"]["message"] for job in jobs if job["error"] and job["error"]["code"] == "invalid_path"]
+
+    (message,) = eventually(refused, 40)
+    assert "inbox/local/Lost & found.txt" in message
 
 
 def test_an_upload_starts_its_own_job(cloud: Cloud) -> None:
     content = TURBINES.encode()
-    asked = {"collection": "posted", "name": "turbines.txt", "size_bytes": len(content)}
+    name = "100 % of 1+1 / über.txt"
+    asked = {"collection": "posted", "name": name, "size_bytes": len(content)}
 
     upload = cloud.call("POST", "/uploads", asked).json()
-    posted = requests.post(upload["url"], data=upload["fields"], files={"file": content}, timeout=10)
+    posted = requests.post(upload["url"], data=upload["fields"], files={"file": (name, content)}, timeout=10)
     job = cloud.finished(upload["job_id"])
 
     assert posted.status_code in {200, 201, 204}
     assert job["status"] == "succeeded"
-    assert cloud.hits("posted", "Kaplan turbine")[0]["name"] == "turbines.txt"
+    assert cloud.hits("posted", "Kaplan turbine")[0]["document_id"] == name
 
 
 def test_a_wrong_key_is_401(cloud: Cloud) -> None:

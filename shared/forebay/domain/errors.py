@@ -78,6 +78,9 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
               "Send the file to the presigned POST first."),
     ErrorKind("upload_expired", 0, "upload", False, "No file came before the upload expired.",
               "Ask for a new upload."),
+    ErrorKind("invalid_path", 0, "upload", False, "The file in the inbox stands at no document's path.",
+              "Put it at inbox/<tenant>/<collection>/<path>: the collection of a-z, 0-9, '.', '_' and '-', "
+              "the path of at most 255 printable characters."),
     # -- documents -----------------------------------------------------------------------------------------------
     ErrorKind("empty_document", 0, "extract", False, "The document has no content.", "Send a document with text."),
     ErrorKind("no_text", 0, "extract", False, "No text was found in the document.",

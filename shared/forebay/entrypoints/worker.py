@@ -98,7 +98,10 @@ def read_command(body: str) -> Command | None:
 
 
 def object_events(act: Callable[[Engine, str], None]) -> Work:
-    """Work that takes EventBridge's S3 events and acts on the object's key."""
+    """Work that takes EventBridge's S3 events and acts on the object's key.
+
+    EventBridge gives the key as it is; only the notifications that S3 sends itself have it URL-encoded.
+    """
 
     def work(engine: Engine, record: Mapping[str, Any]) -> None:
         event = json.loads(record["body"])

@@ -8,9 +8,10 @@ import re
 
 from forebay.domain import keys
 from forebay.domain.document import Collection, DocumentId, ObjectRef, TenantId
+from forebay.domain.errors import DocumentError
 from forebay.domain.job import Job, JobKind, Row, metadata_text
 from forebay.domain.records import Absent, Put, Write
-from forebay.domain.requests import Address
+from forebay.domain.requests import Address, BadSource, SubmitJob
 from forebay.domain.stored_document import document_of
 from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
@@ -18,7 +19,7 @@ from forebay.service.collections import default_options
 from forebay.service.engine import Engine
 from forebay.service.first_command import first_command
 from forebay.service.remove import remove_document
-from forebay.service.submit import job_record
+from forebay.service.submit import job_record, submit
 from forebay.service.take_over import TakeOver, take_over
 from forebay.service.throttle import count_documents
 from forebay.service.uploads import check_upload
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 _UPLOAD = re.compile(r"uploads/([^/]+)/(up_[a-z0-9]+)")
 _INBOX = re.compile(r"inbox/([a-z0-9][a-z0-9-]{0,62})/([a-z0-9][a-z0-9._-]{0,127})/(.{1,255})", re.DOTALL)
+_OWNED = re.compile(r"inbox/([a-z0-9][a-z0-9-]{0,62})/(?:([a-z0-9][a-z0-9._-]{0,127})/)?.*", re.DOTALL)
 _FILES = "files/"  # put there to be named in a request: their coming and going starts nothing
 _LOOKS = 5  # an object that changes more often than this while we look brings its own events
 
@@ -37,13 +39,11 @@ def intake(engine: Engine, key: str) -> None:
     if upload is not None:
         check_upload(engine, TenantId(upload[1]), upload[2])
         return
-    if key.startswith(_FILES):
+    if key.startswith(_FILES) or key.endswith("/"):  # consoles make objects of this name for folders
         return
     inbox = _INBOX.fullmatch(key)
-    if inbox is None or not inbox[3].isprintable() or key.endswith("/"):
-        log.warning(
-            "object ignored", extra={"reason": "its key is neither an upload nor inbox/<tenant>/<collection>/<path>"}
-        )
+    if inbox is None or not inbox[3].isprintable():
+        _refuse(engine, key)
         return
     tenant, collection, id_ = TenantId(inbox[1]), Collection(inbox[2]), DocumentId(inbox[3])
     for _ in range(_LOOKS):
@@ -55,6 +55,27 @@ def intake(engine: Engine, key: str) -> None:
         again = engine.objects.head(engine.objects.uploads_bucket, key)
         if _version(again) == _version(found):
             return
+
+
+def _refuse(engine: Engine, key: str) -> None:
+    """Tell whoever put the file by a failed job; the operator, where nobody can be told to have put it."""
+    owned = _OWNED.fullmatch(key)
+    if owned is None:
+        log.error("object ignored", extra={"reason": "its key names no tenant", "object_key": key[:300]})
+        return
+    found = engine.objects.head(engine.objects.uploads_bucket, key)
+    if found is None:
+        return
+    reason = DocumentError("invalid_path", f"The file {key[:300]} stands at no document's path.")
+    request = SubmitJob(
+        tenant=TenantId(owned[1]),
+        collection=Collection(owned[2] or ""),
+        documents=(),
+        idempotency_key=f"{key}@{found.version or found.etag}",
+        unreadable=BadSource(reason.code, reason.message),
+    )
+    job = submit(engine, request).job
+    log.warning("object refused", extra={"job_id": job.id, "reason": reason.code})
 
 
 def _version(ref: ObjectRef | None) -> tuple[str, str] | None:

@@ -1,11 +1,12 @@
 import pytest
 
-from forebay.domain.requests import Address, ObjectSource
+from forebay.domain.requests import Address, ObjectSource, Window
 from forebay.domain.transitions import DocumentState
 from forebay.service.intake import intake
 from forebay.service.read import document_view
 from forebay.service.remove import remove_document
 from forebay.service.uploads import request_upload
+from forebay.service.watch import JobFilter, job_views
 from tests.builders import COLLECTION, TENANT, a_document_request, a_request_upload, a_submit_job
 from tests.unit.service.scene import Scene
 
@@ -24,7 +25,19 @@ def came(scene: Scene, name: str, content: str = "turbine manual") -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["guide", "a/b/guide.txt", "über uns.txt", "1+1.txt", "100%25.txt", "a b&c=d?.txt", "☃𝄞"]
+    "name",
+    [
+        "guide",
+        "a/b/guide.txt",
+        "über uns.txt",
+        "1+1.txt",
+        "100%25.txt",
+        "a%2Fb",
+        "a b&c=d?.txt",
+        "☃𝄞",
+        "v1...",
+        "x" * 255,
+    ],
 )
 def test_a_file_in_the_inbox_becomes_the_document_of_its_path(scene: Scene, name: str) -> None:
     came(scene, name)
@@ -116,26 +129,73 @@ def test_a_deleted_file_does_not_take_a_document_that_was_made_of_another_file(s
     assert scene.found("turbine") == ["turbine manual"]
 
 
+def test_an_older_versions_event_after_the_newers_changes_nothing(scene: Scene) -> None:
+    came(scene, "guide", "old turbine")
+    came(scene, "guide", "new turbine")
+
+    intake(scene.engine, "inbox/acme/manuals/guide")  # of either version: an event names the key, the object decides
+
+    assert scene.queues.sent == []
+    assert scene.found("turbine") == ["new turbine"]
+
+
+def test_a_file_that_is_gone_when_its_event_comes_is_no_document(scene: Scene) -> None:
+    key = put(scene, "guide")
+    scene.objects.delete_upload(key)
+
+    intake(scene.engine, key)
+
+    assert scene.records.records == {}
+
+
 @pytest.mark.parametrize(
-    "key",
+    ("path", "collection"),
     [
-        "somewhere/else.txt",
-        "inbox/acme/manuals/",
-        "inbox/acme/manuals/folder/",
-        "inbox/acme/manuals",
-        "inbox/ACME/manuals/a.txt",
-        "inbox/acme/Manuals/a.txt",
-        "inbox/acme/manuals/line\nbreak",
-        "inbox/acme/manuals/" + "x" * 256,
-        "uploads/acme/not-an-upload",
+        ("manuals", ""),
+        ("Manuals/a.txt", ""),
+        ("manuals/line\nbreak", "manuals"),
+        ("manuals/" + "x" * 256, "manuals"),
+        ("manuals/" + "ü" * 500, "manuals"),
     ],
+    ids=["no collection", "a collection's name that is none", "not printable", "too long", "as long as S3 takes"],
 )
-def test_other_objects_are_ignored(scene: Scene, key: str) -> None:
+def test_a_file_at_no_documents_path_is_a_failed_job_once(scene: Scene, path: str, collection: str) -> None:
+    scene.objects.put_upload(f"inbox/acme/{path}", b"turbine")
+    intake(scene.engine, f"inbox/acme/{path}")
+    intake(scene.engine, f"inbox/acme/{path}")
+
+    views, _ = job_views(scene.engine, TENANT, JobFilter(), Window(100))
+    assert [(view.job.collection, view.job.error_code) for view in views] == [(collection, "invalid_path")]
+    assert scene.told() == ["failed"]
+
+
+def test_a_file_at_no_documents_path_that_is_gone_again_is_nothing(scene: Scene) -> None:
+    intake(scene.engine, "inbox/acme/file.txt")
+
+    assert scene.records.records == {}
+
+
+@pytest.mark.parametrize(
+    "key", ["somewhere/else.txt", "inbox/ACME/manuals/a.txt", "inbox", "uploads/acme/not-an-upload"]
+)
+def test_a_file_that_can_be_nobodys_is_the_operators_to_see(
+    scene: Scene, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
     scene.objects.put_upload(key, b"turbine")
 
     intake(scene.engine, key)
 
     assert scene.records.records == {}
+    assert [(record.levelname, vars(record)["object_key"]) for record in caplog.records] == [("ERROR", key)]
+
+
+@pytest.mark.parametrize("key", ["inbox/acme/manuals/", "inbox/acme/manuals/folder/", "inbox/", "uploads/acme/"])
+def test_what_stands_for_a_folder_is_nothing(scene: Scene, key: str, caplog: pytest.LogCaptureFixture) -> None:
+    scene.objects.put_upload(key, b"")
+
+    intake(scene.engine, key)
+
+    assert (scene.records.records, caplog.records) == ({}, [])
 
 
 def test_a_file_that_waits_to_be_named_starts_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
