@@ -9,7 +9,7 @@ import json
 import logging
 from collections import Counter as Tally
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 
 from forebay.domain import keys
@@ -28,7 +28,7 @@ from forebay.domain.requests import (
     source_from,
     source_members,
 )
-from forebay.domain.stored_document import document_of, options_of, options_value
+from forebay.domain.stored_document import Lane, Options, document_of
 from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
@@ -53,7 +53,7 @@ from forebay.service.take_over import (
     failed_row_record,
     take_over,
 )
-from forebay.service.throttle import admit_documents, give_back_documents
+from forebay.service.throttle import admit_documents, give_back
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
         stored = replayed(engine, job)
         if stored is not None:
             return stored
-    admit_documents(engine, request.tenant, job.total)
+    admission = admit_documents(engine, request.tenant, job.total)
     refused: Hindrance | None = TooManyWrites()
     rows: list[Row] = []
     if len(request.documents) <= INLINE_DOCUMENTS:
@@ -94,7 +94,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
     if isinstance(refused, TooManyWrites | Overtaken | Occupied):
         refused = _put_aside(engine, job, request)
     if refused is not None:
-        give_back_documents(engine, request.tenant, job.total)
+        give_back(engine, admission)
         return recorded(engine, job)
     return Submitted(job, replayed=False, refused=sum(row.state is RowState.FAILED for row in rows))
 
@@ -250,7 +250,7 @@ def _packed(request: SubmitJob) -> bytes:
         packed = {name: getattr(document, name) for name in plain}
         documents.append(packed | {"metadata": document.metadata, "source": source_members(document.source)})
     packed_request = {
-        "options": options_value(request.options),
+        "options": asdict(request.options),
         "on_existing": request.on_existing.value,
         "documents": documents,
     }
@@ -282,7 +282,7 @@ def _unpacked(job: Job, packed: bytes) -> SubmitJob:
         tenant=job.tenant,
         collection=job.collection,
         documents=documents,
-        options=options_of(stored),
+        options=Options(**stored["options"] | {"lane": Lane(stored["options"].get("lane", Lane.BULK))}),
         request_sha256=job.request_sha256,
         dialect=job.dialect,
         on_existing=OnExisting(stored["on_existing"]),

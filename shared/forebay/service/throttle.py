@@ -41,31 +41,44 @@ def count_request(engine: Engine, tenant: TenantId) -> Rate:
     return Rate(engine.policy.limits.requests_per_minute, used, window.ends_at, window.ends_in)
 
 
-def admit_documents(engine: Engine, tenant: TenantId, documents: int) -> None:
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What was counted of a request, and in which hour."""
+
+    tenant: TenantId
+    documents: int
+    hour: "_Window"
+
+
+def admit_documents(engine: Engine, tenant: TenantId, documents: int) -> Admission:
     """Count documents that the tenant asks to ingest, unless the hour's quota is used up: then nothing may be done.
 
     The request that uses it up is let through whole, so that no request is too large to ever be let through; what
     is refused may be counted, because the quota is used up anyway. Raises CallerError throttled, TransientError.
     """
-    most, used = engine.policy.limits.documents_per_hour, count_documents(engine, tenant, documents)
+    most, hour = engine.policy.limits.documents_per_hour, _running(engine, _HOUR_SECONDS)
+    used = _count(engine, tenant, documents, hour)
     if most and documents and used - documents >= most:
-        wait = _running(engine, _HOUR_SECONDS).ends_in
-        message = f"The quota of {most} documents an hour is used up. Please retry after {wait} seconds."
-        raise CallerError("throttled", message, retry_after_seconds=wait)
+        message = f"The quota of {most} documents an hour is used up. Please retry after {hour.ends_in} seconds."
+        raise CallerError("throttled", message, retry_after_seconds=hour.ends_in)
+    return Admission(tenant, documents, hour)
 
 
-def give_back_documents(engine: Engine, tenant: TenantId, documents: int) -> None:
+def give_back(engine: Engine, admission: Admission) -> None:
     """The same request was let through already, and counted then. Raises TransientError."""
-    count_documents(engine, tenant, -documents)
+    _count(engine, admission.tenant, -admission.documents, admission.hour)
 
 
-def count_documents(engine: Engine, tenant: TenantId, documents: int) -> int:
-    """Count documents of the tenant whether or not there is room for them: how many there are in this hour now. Where
-    there is no quota, or nothing to count, nothing is written. Raises TransientError."""
+def count_documents(engine: Engine, tenant: TenantId, documents: int) -> None:
+    """Count documents of the tenant whether or not there is room for them. Raises TransientError."""
+    _count(engine, tenant, documents, _running(engine, _HOUR_SECONDS))
+
+
+def _count(engine: Engine, tenant: TenantId, documents: int, hour: "_Window") -> int:
+    """How many there are in the hour now. Where there is no quota, or nothing to count, nothing is written."""
     if not engine.policy.limits.documents_per_hour or not documents:
         return 0
-    window = _running(engine, _HOUR_SECONDS)
-    return _counted(engine, keys.document_count(tenant, window.number), window, documents)
+    return _counted(engine, keys.document_count(tenant, hour.number), hour, documents)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,20 @@ def test_of_twins_at_the_same_time_one_is_counted() -> None:
     refused(lambda: scene.submit(documents(1, "more")))
 
 
+def test_what_is_given_back_is_given_back_to_the_hour_in_which_it_was_counted() -> None:
+    scene = a_scene(QUOTA)
+    keyed = a_submit_job(idempotency_key="k")
+
+    def an_hour_later() -> None:
+        scene.submit(keyed)
+        scene.clock.move(3_600)
+
+    assert submit(scene.slowed("records.transact", an_hour_later), keyed).replayed
+
+    scene.submit(documents(2))
+    refused(lambda: scene.submit(documents(1, "more")))
+
+
 def test_an_upload_counts_when_it_is_asked_for_and_one_that_waits_when_it_is_named() -> None:
     scene = a_scene(QUOTA)
     for _ in range(3):
