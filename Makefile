@@ -35,7 +35,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.forebay/sam
 export AWS_DEFAULT_REGION ?= eu-west-1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup uv check test build build-local serve demo key lock clean
+.PHONY: help setup uv check test simulate model build build-local serve demo key lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -107,6 +107,12 @@ check: environment-dev environment-sam ## Lint, types, import rules, template
 test: environment-dev environment-sam ## Run all tests (under five minutes on two cores)
 	$(get_ready)
 	$(DEV)/python -m pytest -n 2 --dist loadgroup
+
+simulate: environment-dev ## Fail at every call, in every order that is bounded, on the fakes and on moto (some minutes)
+	FOREBAY_SIMULATION=full $(DEV)/python -m pytest tests/simulation -n 2 --quiet
+
+model: environment-dev ## Go through every state of the protocol's model within its bounds (a minute or two)
+	$(DEV)/python -m tests.simulation.explore
 
 serve: ## Run everything on loopback (PORT=8080)
 	$(get_ready)

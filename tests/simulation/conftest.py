@@ -25,7 +25,7 @@ class Effort:
     troubles: int  # of a scenario and kind
 
 
-_QUICK = Effort(faults=10, seeds=4, schedules=14, crossings=6, tosses=150, scenarios=1, aws_faults=1, troubles=1)
+_QUICK = Effort(faults=10, seeds=4, schedules=14, crossings=4, tosses=120, scenarios=1, aws_faults=1, troubles=1)
 _FULL = Effort(
     faults=100_000,
     seeds=60,
