@@ -16,7 +16,7 @@ from forebay.domain.requests import (
 )
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
-from tests.simulation import cancellations, data_sources, fetching, long_documents, quotas, removals, restarts
+from tests.simulation import cancellations, data_sources, fetching, lanes, long_documents, quotas, removals, restarts
 from tests.simulation.scenario import LONG, ONE, TWO, Scenario
 from tests.simulation.users import (
     delete,
@@ -319,6 +319,7 @@ EVERY: tuple[Scenario, ...] = (
     *restarts.EVERY,
     *data_sources.EVERY,
     *long_documents.EVERY,
+    *lanes.EVERY,
     *quotas.EVERY,
 )
 
