@@ -5,8 +5,10 @@ import pytest
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.domain.commands import EmbedChunks, ExpandJob, ExtractDocument, PublishDocument, PurgeDocument
 from forebay.domain.errors import Superseded
-from forebay.domain.transitions import DocumentState, JobState
+from forebay.domain.job import Redo
+from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.bury import DeadLetter, bury
+from forebay.service.restart import restart_job
 from tests.builders import COLLECTION, JOB, TENANT, a_document_request, a_run, a_submit_job
 from tests.engines import Driver
 from tests.unit.service.scene import Scene, a_scene
@@ -49,6 +51,22 @@ def test_a_dead_letter_whose_work_another_copy_did_harms_nobody(kind: RunCommand
     bury(scene.engine, DeadLetter("m1", command.model_dump_json(), command))
 
     assert scene.document().state is DocumentState.INDEXING
+
+
+def test_what_was_buried_is_done_by_a_restart_once_the_cause_is_gone(scene: Scene) -> None:
+    job = scene.submit()
+    command = command_for(scene, ExtractDocument)
+    scene.queues.sent.clear()
+    bury(scene.engine, DeadLetter("m1", command.model_dump_json(), command))
+    buried = scene.job(job.id).state
+
+    restart_job(scene.engine, TENANT, job.id, Redo.FAILED)
+    scene.driver.drain()
+
+    assert (buried, scene.job(job.id).state, scene.row(job).state) == (
+        JobState.FAILED, JobState.SUCCEEDED, RowState.READY,
+    )  # fmt: skip
+    assert scene.told() == ["failed", "succeeded"]
 
 
 def test_a_job_whose_expansion_died_ends_with_every_document_accounted_for(scene: Scene) -> None:
