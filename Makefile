@@ -35,7 +35,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.forebay/sam
 export AWS_DEFAULT_REGION ?= eu-west-1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup uv check test simulate model build build-local serve demo key lock clean
+.PHONY: help setup uv check test simulate model build build-local serve demo soak key lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -121,6 +121,12 @@ serve: ## Run everything on loopback (PORT=8080)
 demo: ## Ingest the samples and search them (DOCS=folder QUERY='...')
 	$(get_ready)
 	@exec $(VENV)/cloud/bin/python -m local demo $(if $(DOCS),--docs "$$DOCS") $(if $(QUERY),--query "$$QUERY")
+
+soak: ## Kill workers at random under load, then count (SOAK_DOCUMENTS=1000 SOAK_CLIENTS=16 SOAK_MINUTES=30 SOAK_SEED=)
+	$(get_ready)
+	@exec $(VENV)/cloud/bin/python -m local soak $(if $(SOAK_DOCUMENTS),--documents $(SOAK_DOCUMENTS)) \
+		$(if $(SOAK_CLIENTS),--clients $(SOAK_CLIENTS)) $(if $(SOAK_MINUTES),--minutes $(SOAK_MINUTES)) \
+		$(if $(SOAK_SEED),--seed $(SOAK_SEED))
 
 key: environment-dev ## Make an API key (TABLE=... TENANT=... SCOPES='read write delete')
 	@PYTHONPATH=shared $(DEV)/python -m forebay.entrypoints.keys '$(TABLE)' '$(TENANT)' $(SCOPES)

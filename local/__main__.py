@@ -1,6 +1,8 @@
-"""`python -m local serve` keeps a local stack up; `python -m local demo` shows it at work. Called by the Makefile."""
+"""`python -m local serve` keeps a local stack up; `python -m local demo` shows it at work,
+`python -m local soak` kills its workers meanwhile. Called by the Makefile."""
 
 import argparse
+import secrets
 import signal
 import sys
 import time
@@ -14,6 +16,8 @@ from local.deploy import ADMINISTRATOR, DeployError
 from local.localise import TemplateError
 from local.parameters import ParameterError, Wishes
 from local.processes import free_port
+from local.soak.plan import Wanted
+from local.soak.run import report, soak
 from local.stack import WATCH_SECONDS, Layout, PortInUse, Stack, StackError
 
 EXIT_OK: Final = 0
@@ -50,6 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--documents", "--docs", type=Path, help="a folder of your own; default: the samples")
     demo.add_argument("--query", default="", help="the question")
     demo.set_defaults(run=_demo)
+    soaking = commands.add_parser("soak", parents=[shared], help="many clients, while workers are killed at random")
+    soaking.add_argument("--documents", type=int, default=1000)
+    soaking.add_argument("--clients", type=int, default=16)
+    soaking.add_argument("--minutes", type=float, default=30, help="until the last document has to be done")
+    soaking.add_argument("--seed", type=int, default=None, help="repeats a plan; default: another one each time")
+    soaking.set_defaults(run=_soak)
     return parser
 
 
@@ -96,6 +106,17 @@ def _demo(chosen: argparse.Namespace) -> int:
     request = Request(documents=chosen.documents, query=chosen.query)
     with Stack(_layout(chosen, free_port()), Wishes.from_environment(), _say) as stack:
         return show(stack, request)
+
+
+def _soak(chosen: argparse.Namespace) -> int:
+    _end_on_signals()
+    seed = chosen.seed if chosen.seed is not None else secrets.randbelow(2**31)
+    wanted = Wanted(chosen.documents, chosen.clients, chosen.minutes, seed)
+    with Stack(_layout(chosen, free_port()), Wishes.from_environment(), _say) as stack:
+        _say(f"seed {seed}")
+        result = soak(stack, wanted)
+    print(report(result), flush=True)
+    return EXIT_FAILED if result.findings else EXIT_OK
 
 
 def _end_on_signals() -> None:

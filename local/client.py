@@ -1,9 +1,8 @@
-"""A small client of Forebay's own API over HTTP, as a user would write one; called by `local.demo`."""
+"""A small client of Forebay's own API over HTTP, as a user would write one; called by `local.demo` and `local.soak`."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -37,19 +36,24 @@ class Client:
         given = {name: value for name, value in query.items() if value is not None}
         return self._call("GET", path + ("?" + urlencode(given) if given else ""), None)
 
-    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def post(self, path: str, body: Mapping[str, Any], idempotency_key: str = "") -> dict[str, Any]:
         """POST a JSON body below the base path."""
-        return self._call("POST", path, json.dumps(body).encode())
+        return self._call("POST", path, json.dumps(body).encode(), idempotency_key)
 
-    def send_file(self, upload: Mapping[str, Any], file: Path) -> None:
+    def delete(self, path: str) -> dict[str, Any]:
+        """DELETE below the base path."""
+        return self._call("DELETE", path, None)
+
+    def send_file(self, upload: Mapping[str, Any], content: bytes) -> None:
         """Put the file where `POST /uploads` said; an S3 POST wants the file as the last field."""
-        form = [*upload["fields"].items(), ("file", ("file", file.read_bytes()))]
+        form = [*upload["fields"].items(), ("file", ("file", content))]
         answer = self._send("POST", upload["url"], fields=form)
         if answer.status >= 400:
             raise Refused(answer.status, "upload_refused", answer.data.decode("utf-8", "replace")[:300], "")
 
-    def _call(self, method: str, path: str, body: bytes | None) -> dict[str, Any]:
+    def _call(self, method: str, path: str, body: bytes | None, idempotency_key: str = "") -> dict[str, Any]:
         headers = {"content-type": "application/json"} if body is not None else {}
+        headers |= {"idempotency-key": idempotency_key} if idempotency_key else {}
         answer = self._send(method, self._url + BASE + path, body=body, headers=headers)
         content = _parsed(answer.data)
         if answer.status >= 400:

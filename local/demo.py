@@ -135,7 +135,7 @@ def _uploaded(client: Client, files: Iterable[tuple[str, Path]], not_sent: list[
         wanted = {"collection": COLLECTION, "name": name, "size_bytes": file.stat().st_size, "start": False}
         try:
             upload = client.post("/uploads", wanted)
-            client.send_file(upload, file)
+            client.send_file(upload, file.read_bytes())
         except (Refused, OSError) as error:
             not_sent.append(NotSent(name, str(error)))
             continue
