@@ -205,6 +205,18 @@ def _inbox_gone(world: World) -> list[str]:
     return is_gone(world, "a.txt")
 
 
+def _inbox_nowhere(world: World) -> None:
+    """A file comes whose path is too long for a document's id; S3 tells twice."""
+    name = "a" * 256
+    put_into_inbox(world, name, ONE)
+    world.object_event(f"inbox/{TENANT}/{COLLECTION}/{name}")
+
+
+def _inbox_nowhere_ok(world: World) -> list[str]:
+    (only,) = jobs(world)
+    return ended(only, JobState.FAILED)
+
+
 def _upload_never_comes(world: World) -> None:
     upload(world)
 
@@ -302,6 +314,7 @@ EVERY: tuple[Scenario, ...] = (
     Scenario("inbox_overwritten", _inbox_overwritten, _inbox_ok(TWO)),
     Scenario("inbox_deleted", _inbox_deleted, _inbox_gone),
     Scenario("inbox_event_after_api_delete", _inbox_after_api_delete, _inbox_gone),
+    Scenario("inbox_nowhere", _inbox_nowhere, _inbox_nowhere_ok),
     Scenario("upload", _upload_arrives(1), _upload_ok),
     Scenario("upload_twice", _upload_arrives(2), _upload_ok),
     Scenario("upload_never_comes", _upload_never_comes, _upload_expired_ok),
