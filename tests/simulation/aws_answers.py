@@ -55,11 +55,6 @@ def _canceled(body: Mapping[str, Any], reason: str) -> _Answer:
     return _failed("TransactionCanceledException", CancellationReasons=reasons)
 
 
-def _halves(entries: list[Any]) -> tuple[list[Any], list[Any]]:
-    middle = (len(entries) + 1) // 2
-    return entries[:middle], entries[middle:]
-
-
 class Answers:
     """The hooks of one client."""
 
@@ -147,12 +142,14 @@ class Answers:
     def _half_read(self, model: Any, params: Any) -> None:
         body = json.loads(params["body"])
         [(_, asked)] = body["RequestItems"].items()
-        asked["Keys"], self._rest = _halves(asked["Keys"])
+        middle = len(asked["Keys"]) // 2
+        self._rest, asked["Keys"] = asked["Keys"][:middle], asked["Keys"][middle:]
         _put_body(params, body)
 
     def _half_sent(self, model: Any, params: Any) -> _Answer | None:
         body = json.loads(params["body"])
-        self._rest, body["Entries"] = _halves(body["Entries"])
+        middle = (len(body["Entries"]) + 1) // 2
+        self._rest, body["Entries"] = body["Entries"][:middle], body["Entries"][middle:]
         if not body["Entries"]:
             failed = [{"Id": entry["Id"], "Code": "InternalError", "SenderFault": False} for entry in self._rest]
             self._rest = []

@@ -7,7 +7,7 @@ X runs i steps, Y runs j, X runs to its end, Y runs to its end; for all i, j and
 import random
 import shlex
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.simulation.auditor import Auditor
@@ -75,8 +75,6 @@ class _Actor:
             self.step()
             steps += 1
         self._thread.join(_PATIENCE_SECONDS)
-        if self.failure is not None:
-            raise self.failure
         return steps
 
 
@@ -108,7 +106,7 @@ def interleaved(pair: Pair, schedule: Schedule) -> tuple[World, list[str], tuple
     steps = [0, 0]
     steps[x] = actors[x].finish()
     steps[y] = actors[y].finish()
-    return world, _judged(pair, world, auditor), (steps[0], steps[1])
+    return world, _judged(pair, world, auditor, actors), (steps[0], steps[1])
 
 
 def switched(pair: Pair, schedule: Schedule) -> Run:
@@ -127,7 +125,7 @@ def tossed(pair: Pair, seed: int) -> Run:
             actor.step()
     for actor in actors:
         actor.finish()
-    return Run(world, f"{shlex.quote(pair.name)} tossed {seed}", _judged(pair, world, auditor))
+    return Run(world, f"{shlex.quote(pair.name)} tossed {seed}", _judged(pair, world, auditor, actors))
 
 
 def _begun(pair: Pair) -> tuple[MemoryWorld, Auditor, list[_Actor]]:
@@ -140,13 +138,14 @@ def _begun(pair: Pair) -> tuple[MemoryWorld, Auditor, list[_Actor]]:
     return world, auditor, [_Actor(act, mine) for act in acts]
 
 
-def _judged(pair: Pair, world: World, auditor: Auditor) -> list[str]:
+def _judged(pair: Pair, world: World, auditor: Auditor, actors: Sequence[_Actor]) -> list[str]:
+    failed = [f"a bug: {actor.failure!r}" for actor in actors if actor.failure is not None]
     world.collect()
     try:
         world.come_to_rest()
-        return auditor.at_rest() + pair.expect(world)
+        return failed + auditor.at_rest() + pair.expect(world)
     except Stuck as stuck:
-        return [*auditor.violations, *(f"a bug: {bug}" for bug in world.bugs.found), str(stuck)]
+        return [*failed, *auditor.violations, *(f"a bug: {bug}" for bug in world.bugs.found), str(stuck)]
 
 
 def schedules(pair: Pair, most: int) -> Iterator[Schedule]:

@@ -3,21 +3,24 @@
 Here, and only here, our own code is patched.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import pytest
 
+from forebay.adapters import dynamodb_records
+from forebay.adapters.dynamodb_records import DynamoDBRecords
 from forebay.domain import keys
 from forebay.domain.carry import Carry
 from forebay.domain.commands import EmbedChunks, FetchDocument, PurgeDocument
-from forebay.domain.errors import Superseded
+from forebay.domain.errors import CallerError, Superseded
 from forebay.domain.events import Event
 from forebay.domain.records import Has, Is, Key, Refused, Update
 from forebay.domain.stored_document import Document, Stop, document_of
 from forebay.domain.transitions import DocumentState
+from forebay.entrypoints import worker
 from forebay.service import cut, embed, extract, fetch, finish, publish, purge, settle, take_over
 from forebay.service.engine import Engine
 from forebay.service.finish import finish as finish_job
@@ -26,9 +29,10 @@ from tests.simulation import world as worlds
 from tests.simulation.interleaving import interleaved, schedules
 from tests.simulation.long_documents import PAIRS as PARTS
 from tests.simulation.pairs import EVERY as PAIRS
-from tests.simulation.runs import faults_of, play, shuffled
+from tests.simulation.runs import MakeWorld, faults_of, play, shuffled
 from tests.simulation.scenarios import NAMED
-from tests.simulation.tape import Mode
+from tests.simulation.tape import Fault, Mode
+from tests.simulation.troubles import Trouble
 
 _PAIRS = {pair.name: pair for pair in (*PAIRS, *PARTS)}
 _SEEDS = 20
@@ -206,6 +210,34 @@ def _parts_count_as_failures(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(extract, "Update", update)
 
 
+def _twin_unknown(patch: pytest.MonkeyPatch) -> None:
+    """A document that the same request took a moment ago is interrupted like anyone's."""
+    patch.setattr(take_over, "_is_taken", lambda taking, row, document: bool(document and document.run == row.run))
+
+
+def _failures_acknowledged(patch: pytest.MonkeyPatch) -> None:
+    """The answer to SQS names no message that is to come again."""
+    real = worker._done
+    patch.setattr(worker, "_done", lambda *given: real(*given) or True)
+
+
+def _conflict_is_an_answer(patch: pytest.MonkeyPatch) -> None:
+    """A transaction in conflict with another is taken for one whose condition failed."""
+    real = DynamoDBRecords._answer
+    patch.setattr(DynamoDBRecords, "_answer", staticmethod(lambda error: real(error) or Refused((0,))))
+
+
+def _half_read(patch: pytest.MonkeyPatch) -> None:
+    """Keys that a batch read leaves unprocessed are taken for missing."""
+
+    def once(records: DynamoDBRecords, keys_: Sequence[Key]) -> list[dict[str, Any]]:
+        asked: Any = {records._table: {"Keys": [dynamodb_records._key(key) for key in keys_], "ConsistentRead": True}}
+        found: list[dict[str, Any]] = records._client().batch_get_item(RequestItems=asked)["Responses"][records._table]
+        return found
+
+    patch.setattr(DynamoDBRecords, "_batch", once)
+
+
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """A safeguard taken out, and the runs of which one must notice."""
@@ -232,6 +264,8 @@ MUTANTS = (
     Mutant("content may change", _content_may_change, lambda: iter([play(NAMED["book_fetched_anew_between"]).wrong])),
     Mutant("one carry", _one_carry, lambda: _switches("part x a shorter one")),
     Mutant("parts count as failures", _parts_count_as_failures, lambda: iter([play(NAMED["book_too_long"]).wrong])),
+    Mutant("twin unknown", _twin_unknown, lambda: _switches("submit x the same later")),
+    Mutant("failures acknowledged", _failures_acknowledged, lambda: _crashes("inbox_deleted", Mode.ERROR_BEFORE)),
     Mutant("event id anew", _random_event_id, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
 )
 
@@ -241,3 +275,27 @@ def test_safeguard_taken_out_is_noticed(mutant: Mutant, monkeypatch: pytest.Monk
     mutant.patch(monkeypatch)
 
     assert any(mutant.runs()), f"nobody noticed: {mutant.name}"
+
+
+@pytest.mark.parametrize(
+    ("patch", "name", "trouble"),
+    [
+        (_conflict_is_an_answer, "ingest_one", Trouble.CONFLICT),
+        (_half_read, "delete_several", Trouble.UNPROCESSED),
+    ],
+    ids=["conflict is an answer", "half read"],
+)
+def test_safeguard_of_an_adapter_taken_out_is_noticed(
+    patch: Patch, name: str, trouble: Trouble, monkeypatch: pytest.MonkeyPatch, make: MakeWorld
+) -> None:
+    faults = list(faults_of(NAMED[name], trouble, make=make))
+    patch(monkeypatch)
+
+    assert any(_is_noticed(name, fault, make) for fault in faults)
+
+
+def _is_noticed(name: str, fault: Fault, make: MakeWorld) -> bool:
+    try:
+        return bool(play(NAMED[name], fault, make=make).wrong)
+    except CallerError:  # the caller was told what is not so
+        return True

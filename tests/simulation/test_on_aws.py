@@ -73,6 +73,7 @@ def test_scenario_ends_as_expected_whatever_aws_and_the_index_answer(
     trouble: Trouble, make: MakeWorld, effort: Effort
 ) -> None:
     names = [name for names in HELD.values() for name in names[: effort.scenarios] if not NAMED[name].big]
+    names = names[len(trouble) % 4 :: 4] if effort.troubles == 1 else names
     faults = [(name, fault) for name in names for fault in _chosen(name, trouble, make, effort.troubles)]
     stride = max(1, len(faults) // 3) if effort.troubles == 1 else 1
 
