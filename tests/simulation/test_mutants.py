@@ -121,7 +121,7 @@ def _no_count_check(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_grace(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(purge, "_past_grace", lambda engine, dead: dead)
+    patch.setattr(purge, "past_grace", lambda engine, dead: dead)
     real = purge.purge
 
     def purge_once(engine: Engine, command: PurgeDocument) -> None:

@@ -6,7 +6,6 @@ when no worker that held a dead run can still be alive to write for it. The tomb
 
 import logging
 from collections.abc import Mapping
-from datetime import timedelta
 
 from forebay.domain import keys
 from forebay.domain.commands import PurgeDocument
@@ -14,9 +13,9 @@ from forebay.domain.document import RunId, TenantId
 from forebay.domain.job import Counts
 from forebay.domain.records import Is, Refused, Update
 from forebay.domain.stored_document import DeadRun, Document, document_of
-from forebay.domain.times import instant, stamp
+from forebay.domain.times import stamp
 from forebay.domain.transitions import WORKING, DocumentState, RowState
-from forebay.service.due import due_after_grace
+from forebay.service.due import due_after_grace, past_grace
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.remove import TOMBSTONE_KEPT, purge_command
@@ -38,7 +37,7 @@ def purge(engine: Engine, command: PurgeDocument) -> None:
         return
     if document.state is DocumentState.DELETING:
         finish(engine, document.job)
-    old = _past_grace(engine, document.dead)
+    old = past_grace(engine, document.dead)
     _remove(engine, document, old)
     _forget(engine, document, old)
 
@@ -57,11 +56,6 @@ def _first_purge(engine: Engine, document: Document, tries: int) -> None:
         set={"purged": True, "updated": stamp(engine.now()), **due_after_grace(engine, document.key)},
     )
     settle(engine, document, outcome, change)
-
-
-def _past_grace(engine: Engine, dead: Mapping[RunId, DeadRun]) -> Mapping[RunId, DeadRun]:
-    grace = timedelta(seconds=engine.policy.times.grace)
-    return {run: left for run, left in dead.items() if instant(left.since) + grace <= engine.now()}
 
 
 def _remove(engine: Engine, document: Document, dead: Mapping[RunId, DeadRun]) -> None:

@@ -6,7 +6,6 @@ long as messages wait in the queue that it would join, only after much longer: m
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -14,7 +13,7 @@ from functools import partial
 from forebay.domain import keys
 from forebay.domain.commands import CancelJob, ExpandJob, PublishDocument, RunCommand
 from forebay.domain.document import Collection, TenantId
-from forebay.domain.errors import DocumentError, Superseded
+from forebay.domain.errors import DocumentError
 from forebay.domain.job import job_of
 from forebay.domain.records import Index, Is, Key, Query, Record, Refused, Update, key_of, text
 from forebay.domain.stored_document import Document, document_of
@@ -66,8 +65,7 @@ def sweep(engine: Engine, guard: Guard = unguarded) -> Swept:
         for key, record in found.items():
             if text(record, "due_at") and text(record, "due_at") <= now:  # the index may lag
                 seen += 1
-                with suppress(Superseded):  # it ended or moved on meanwhile: the others are still to be looked at
-                    guard(partial(_HANDLERS[key.sk.partition("#")[0]], engine, key, record))
+                guard(partial(_HANDLERS[key.sk.partition("#")[0]], engine, key, record))
     log.info("swept", extra={"due": seen})
     return Swept(seen)
 

@@ -5,11 +5,12 @@ before, if that row is still open. From that moment all older work on the docume
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from forebay.domain import keys
+from forebay.domain.commands import PurgeDocument
 from forebay.domain.document import DocumentKey, RunId
 from forebay.domain.errors import TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of
@@ -25,6 +26,7 @@ from forebay.domain.stored_document import (
 )
 from forebay.domain.times import stamp
 from forebay.domain.transitions import WORKING, DocumentState, RowState
+from forebay.service.due import past_grace
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.settle import Outcome, ShardEnd, expiry, known_of, row_end, shard_writes, solo_counter
@@ -144,6 +146,7 @@ def take_over(engine: Engine, taking: TakeOver) -> Hindrance | None:
         refused = engine.records.transact(writes)
         if refused is None:
             _finish_filled(engine, ends)
+            _purge_old(engine, held.values())
             return None
         if refused.failed[0] < len(certain):
             return refused
@@ -154,6 +157,15 @@ def _finish_filled(engine: Engine, ends: Sequence[ShardEnd]) -> None:
     for end in ends:
         if end.fills:
             finish(engine, end.job)
+
+
+def _purge_old(engine: Engine, held: Iterable[Document]) -> None:
+    """What is replaced again and again is never due for it: its dead runs are removed whenever it is."""
+    old = [document for document in held if past_grace(engine, document.dead)]
+    if old:
+        engine.queues.offer(
+            [PurgeDocument(tenant=each.tenant, collection=each.collection, key=each.key) for each in old]
+        )
 
 
 def _hindered(
