@@ -34,6 +34,7 @@ class Promised:
     jobs: Mapping[str, str]  # job -> status in which a client saw it end
     clean: Mapping[str, Passages]  # content by name -> its chunks by a run that nobody disturbed
     buried: int  # messages that nobody can read were sent
+    killed_requests: int  # each may have left content that it had put, and not yet recorded; it expires
 
 
 def differences(held: Held, promised: Promised) -> list[str]:
@@ -42,7 +43,7 @@ def differences(held: Held, promised: Promised) -> list[str]:
         _documents(held, promised),
         _chunks(held, promised),
         _jobs(held, promised),
-        _leftovers(held),
+        _leftovers(held, promised),
         _messages(held, promised),
     )
     return [line for check in checks for line in check]
@@ -72,8 +73,11 @@ def still_due(records: Iterable[Record]) -> list[str]:
 
 def _documents(held: Held, promised: Promised) -> Iterator[str]:
     found = {record["id"]: record for record in documents_of(held.records)}
-    for document in promised.fates.keys() ^ found.keys():
-        yield f"document {document} is {'recorded' if document in found else 'missing'}, and should not be"
+    for document in found.keys() - promised.fates.keys():
+        yield f"document {document} is recorded, and nobody asked for it"
+    for document in promised.fates.keys() - found.keys():
+        if promised.fates[document] is not None:  # a file can be gone before anybody has seen it
+            yield f"document {document} is missing"
     for document, record in found.items():
         if record["state"] not in AT_REST:
             yield f"document {document} is left {record['state']}"
@@ -120,18 +124,27 @@ def _jobs(held: Held, promised: Promised) -> Iterator[str]:
             yield f"job {job} of {record['total']} counts {counted}, its rows are {dict(rows[job])}"
 
 
-def _leftovers(held: Held) -> Iterator[str]:
+def _leftovers(held: Held, promised: Promised) -> Iterator[str]:
     documents = [record for record in held.records if str(record["sk"]).startswith("D#")]
     visible = [document["visible"] for document in documents if document.get("visible")]
     runs = {str(version["run"]) for version in visible}
     # What failed or was canceled keeps its content for a restart, until it expires.
     origins = {str(owner.get("origin", "")) for owner in [*visible, *documents]}
+    recorded = {str(row["run"]) for _, row in rows_of(held.records)}
+    unrecorded: list[str] = []
     for key in held.data:
         folder, _, rest = key.partition("/")
-        if folder == "requests" or (folder == "runs" and rest.partition("/")[0] not in runs):
+        run = rest.partition("/")[0]
+        if folder == "sources" and run not in recorded:
+            unrecorded.append(key)
+        elif (
+            folder == "requests"
+            or (folder == "runs" and run not in runs)
+            or (folder == "sources" and key not in origins)
+        ):
             yield f"object {key} is left over"
-        if folder == "sources" and key not in origins:
-            yield f"object {key} is left over"
+    if len(unrecorded) > promised.killed_requests:
+        yield f"{len(unrecorded)} objects belong to runs that were never recorded: {unrecorded[0]}..."
     sources = {str(document.get("source", {}).get("key", "")) for document in documents}
     for key in held.uploads:
         if key not in sources:

@@ -68,7 +68,7 @@ def soak(stack: Stack, wanted: Wanted) -> Result:
     _cancel_orphans(Client(stack.url), ledger)
     findings = notes.troubles + _come_to_rest(stack, ledger, buried)
     held = _held(ledger)
-    findings += differences(held, Promised(notes.fates, notes.jobs, clean, buried))
+    findings += differences(held, Promised(notes.fates, notes.jobs, clean, buried, killer.kills["api"]))
     findings += _collection(Client(stack.url), held)
     return Result(
         wanted=wanted,

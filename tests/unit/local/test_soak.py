@@ -36,7 +36,7 @@ def document(name: str, state: str = "ready", run: str = "run_1") -> dict[str, A
 
 
 def job(**counts: int) -> list[dict[str, Any]]:
-    row = {"pk": "JOB#job_1#0", "sk": "R#doc_guide", "state": "ready"}
+    row = {"pk": "JOB#job_1#0", "sk": "R#doc_guide", "state": "ready", "run": "run_1"}
     return [{"pk": "JOB#job_1", "sk": "META", "state": "succeeded", "total": 1, **({"ready": 1} | counts)}, row]
 
 
@@ -47,11 +47,11 @@ def entry(number: int, content: str, run: str = "run_1") -> Indexed:
 HELD = Held(
     records=[document("guide"), *job()],
     indexed=[entry(0, "a"), entry(1, "b")],
-    data=["runs/run_1/x/000000.json", "sources/run_1/x", "buried/m1.json"],
+    data=["runs/run_1/x/000000.json", "sources/run_1/x", "sources/run_unheard/x", "buried/m1.json"],
     uploads=[],
     messages={},
 )
-PROMISED = Promised({"guide": GUIDE}, {"job_1": "succeeded"}, {"guide.txt": CLEAN}, buried=1)
+PROMISED = Promised({"guide": GUIDE}, {"job_1": "succeeded"}, {"guide.txt": CLEAN}, buried=1, killed_requests=1)
 
 
 def test_a_stack_that_kept_its_promises_has_no_differences() -> None:
@@ -70,7 +70,8 @@ SPOILED: dict[str, Callable[[Held], Held]] = {
     "a chunk is there twice": lambda held: replace(held, indexed=[*held.indexed, entry(2, "b")]),
     "a dead run's chunk": lambda held: replace(held, indexed=[*held.indexed, entry(0, "a", "run_0")]),
     "a dead run's object": lambda held: replace(held, data=[*held.data, "runs/run_0/x/000000.json"]),
-    "a dead run's content": lambda held: replace(held, data=[*held.data, "sources/run_0/x"]),
+    "a dead run's content": lambda held: replace(held, data=[*held.data, "sources/run_1/y"]),
+    "content of too many dead requests": lambda held: replace(held, data=[*held.data, "sources/run_0/x"]),
     "an upload of nothing": lambda held: replace(held, uploads=["uploads/local/up_1"]),
     "a document in work": lambda held: replace(held, records=[document("guide", "indexing"), *job()]),
     "a document too many": lambda held: replace(held, records=[*held.records, document("other", "failed")]),
