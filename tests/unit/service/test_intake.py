@@ -2,6 +2,7 @@ import pytest
 
 from forebay.domain.requests import Address, ObjectSource, Window
 from forebay.domain.transitions import DocumentState
+from forebay.service.collections import collection_views
 from forebay.service.intake import intake
 from forebay.service.read import document_view
 from forebay.service.remove import remove_document
@@ -167,6 +168,7 @@ def test_a_file_at_no_documents_path_is_a_failed_job_once(scene: Scene, path: st
     views, _ = job_views(scene.engine, TENANT, JobFilter(), Window(100))
     assert [(view.job.collection, view.job.error_code) for view in views] == [(collection, "invalid_path")]
     assert scene.told() == ["failed"]
+    assert collection_views(scene.engine, TENANT, Window(10))[0] == []
 
 
 def test_a_file_at_no_documents_path_that_is_gone_again_is_nothing(scene: Scene) -> None:
