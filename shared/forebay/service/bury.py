@@ -11,16 +11,12 @@ from forebay.domain.commands import (
     ExtractDocument,
     FetchDocument,
     PublishDocument,
-    RunCommand,
 )
 from forebay.domain.errors import DocumentError
 from forebay.domain.job import job_of
-from forebay.domain.stored_document import Document
-from forebay.domain.transitions import DocumentState, before
 from forebay.service.engine import Engine
 from forebay.service.expand import give_up
 from forebay.service.fail import fail
-from forebay.service.fence import held_document
 from forebay.service.intake import intake
 
 log = logging.getLogger(__name__)
@@ -46,27 +42,13 @@ def bury(engine: Engine, letter: DeadLetter) -> None:
     log.error("message buried", extra={"message_id": letter.id, "command": type(letter.command).__name__})
     match letter.command:
         case FetchDocument() | ExtractDocument() | EmbedChunks() | PublishDocument() as work:
-            if _still_waits(held_document(engine, work), work):
-                fail(engine, work, DocumentError("poison", f"{work.type} failed every time it was tried"))
+            fail(engine, work, DocumentError("poison", f"{work.type} failed every time it was tried"))
         case ExpandJob() as command:
             _give_up(engine, command)
         case None if letter.object_key:
             intake(engine, letter.object_key)
         case _:
             return
-
-
-def _still_waits(document: Document, work: RunCommand) -> bool:
-    """Has nobody else done it? A copy of the message may have been served."""
-    match work:
-        case FetchDocument():
-            return document.state is DocumentState.QUEUED
-        case ExtractDocument():
-            return document.state in before(DocumentState.EXTRACTING) and work.part == document.parts
-        case EmbedChunks():
-            return document.state is DocumentState.INDEXING and work.batch not in document.done
-        case PublishDocument():
-            return document.state is DocumentState.INDEXING and len(document.done) >= document.batches
 
 
 def _give_up(engine: Engine, command: ExpandJob) -> None:

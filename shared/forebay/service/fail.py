@@ -8,7 +8,7 @@ from forebay.domain.job import Counts
 from forebay.domain.records import Is, Update
 from forebay.domain.transitions import WORKING, DocumentState, RowState
 from forebay.service.engine import Engine
-from forebay.service.fence import held_document
+from forebay.service.fence import held_document, still_waits
 from forebay.service.finish import finish
 from forebay.service.settle import Outcome, settle, without_result
 
@@ -16,10 +16,15 @@ log = logging.getLogger(__name__)
 
 
 def fail(engine: Engine, work: RunCommand, error: ForebayError) -> None:
-    """The run that `work` is for ends with `error`. Idempotent. Raises Superseded, TransientError."""
+    """The run that `work` is for ends with `error`, if it still waits for that work. Idempotent.
+
+    Where another delivery of the command has done it, how this one failed says nothing of the document: it may only
+    have been slower. Raises Superseded, TransientError.
+    """
     document = held_document(engine, work)
     if document.state not in WORKING:
         finish(engine, document.job)
+    if not still_waits(document, work):
         return
     outcome = Outcome(DocumentState.FAILED, RowState.FAILED, Counts(failed=1), error.code, error.message)
     change = Update(

@@ -47,6 +47,20 @@ def test_what_is_ready_cannot_fail_any_more(scene: Scene) -> None:
     assert scene.document() == document
 
 
+def test_a_worker_that_was_slower_than_another_cannot_fail_the_document(scene: Scene) -> None:
+    scene.submit()
+    command = scene.queues.sent.pop(0)
+    assert isinstance(command, ExtractDocument)
+    scene.driver.do(command)
+    document = scene.document()
+
+    fail(scene.engine, command, DocumentError("too_complex"))
+
+    assert scene.document() == document
+    scene.driver.drain()
+    assert scene.document().state is DocumentState.READY
+
+
 def test_a_run_that_lost_its_document_cannot_fail_it(scene: Scene) -> None:
     scene.submit()
 

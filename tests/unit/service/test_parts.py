@@ -14,6 +14,7 @@ from forebay.domain.stored_document import Options, source_value
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.engine import Engine, Limits, Policy
 from forebay.service.extract import extract
+from forebay.service.fail import fail
 from forebay.service.watch import job_view, row_views
 from tests.builders import TENANT, a_document_request, a_submit_job
 from tests.unit.service.scene import Scene, a_scene, words
@@ -149,6 +150,17 @@ def test_a_late_message_of_an_older_part_reads_nothing_and_asks_for_the_next_par
     extract(scene.engine, first)
 
     assert next_part(scene) == second
+    assert scene.document() == before
+
+
+def test_a_worker_that_cannot_read_a_part_that_another_has_read_does_not_end_the_document() -> None:
+    scene = submitted(a_library(part_pages=4))
+    first = next_part(scene)
+    extract(scene.engine, first)
+    before = scene.document()
+
+    fail(scene.engine, first, DocumentError("too_complex"))
+
     assert scene.document() == before
 
 
