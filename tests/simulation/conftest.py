@@ -1,4 +1,4 @@
-"""Quiet logs, and how thorough to be: `FOREBAY_SIMULATION=full` tries every call, every schedule and many seeds."""
+"""Quiet logs, and how thorough to be: `FOREBAY_SIMULATION=full` (`make simulate`) or `exhaustive`."""
 
 import logging
 import os
@@ -26,21 +26,21 @@ class Effort:
 
 
 _QUICK = Effort(faults=10, seeds=4, schedules=14, crossings=4, tosses=120, scenarios=1, aws_faults=1, troubles=1)
+# Every call, every schedule but of the slow pairs; on moto, some calls of a scenario for each item that is to be held.
 _FULL = Effort(
-    faults=100_000,
-    seeds=60,
-    schedules=100_000,
-    crossings=60,
-    tosses=10_000,
-    scenarios=10,
-    aws_faults=100_000,
-    troubles=8,
+    faults=100_000, seeds=40, schedules=400, crossings=40, tosses=5_000, scenarios=1, aws_faults=12, troubles=4
 )
+# On moto, too, every call of every scenario of each item: an hour or so.
+_EXHAUSTIVE = Effort(
+    faults=100_000, seeds=60, schedules=100_000, crossings=1_000, tosses=20_000, scenarios=10, aws_faults=100_000,
+    troubles=100_000,
+)  # fmt: skip
+_EFFORTS = {"full": _FULL, "exhaustive": _EXHAUSTIVE}
 
 
 @pytest.fixture(scope="session")
 def effort() -> Effort:
-    return _FULL if os.environ.get("FOREBAY_SIMULATION") == "full" else _QUICK
+    return _EFFORTS.get(os.environ.get("FOREBAY_SIMULATION", ""), _QUICK)
 
 
 @pytest.fixture(scope="session")
