@@ -19,7 +19,7 @@ from forebay.domain.stored_document import Document, Stop
 from forebay.service.engine import Engine
 
 _MARGIN_SECONDS = 20  # of the invocation, kept for recording what was found; of a short one, a fifth
-_FOR_A_PART = 0.6  # of the invocation's and the reader's time; a page may take the rest, without the margin
+_FOR_A_PART = 0.6  # of the time that is left when the first page comes; a page may take the rest, without the margin
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def cut(engine: Engine, material: Material, content: Path) -> Cut | Stop:
     Batch by batch, so that memory does not grow with the document. Raises DocumentError, TransientError.
     """
     remaining = engine.remaining_seconds()
-    most_seconds = _FOR_A_PART * min(remaining, engine.policy.reading.cpu_seconds)
+    most_seconds = min(remaining, engine.policy.reading.cpu_seconds)
     stop, carry = _where_it_stopped(engine, material.document)
     batches = _Batches(engine, material, stop, carry)
     reading = engine.extractor.extract(
@@ -58,10 +58,12 @@ def cut(engine: Engine, material: Material, content: Path) -> Cut | Stop:
         begin=Beginning(stop.pages, carry.chunker.characters),
     )
     with reading as extraction:
+        late_after = 0.0
         for page in extraction.pages:
-            read = batches.pages - stop.pages
-            late = remaining - engine.remaining_seconds() > most_seconds
-            if read and (late or read >= engine.policy.limits.part_pages):
+            read, used = batches.pages - stop.pages, remaining - engine.remaining_seconds()
+            if not read:  # only now: the pages that are passed over must not eat up the time of those that follow
+                late_after = used + _FOR_A_PART * (most_seconds - used)
+            elif used >= late_after or read >= engine.policy.limits.part_pages:
                 return batches.stop()
             batches.add(page)
         return batches.close(extraction.media_type)

@@ -1,14 +1,20 @@
 """Long documents: read in parts, with the very same result."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from itertools import chain, repeat
+from datetime import datetime, timedelta
+from itertools import chain, islice, repeat
+from pathlib import Path
 
 import pytest
 
+from forebay.adapters.memory import PlainTextExtractor
 from forebay.domain.commands import ExtractDocument
-from forebay.domain.document import TenantId
+from forebay.domain.document import Page, TenantId
 from forebay.domain.errors import DocumentError
 from forebay.domain.limits import ExtractionLimits
+from forebay.domain.ports import FROM_THE_START, Beginning, Extraction
 from forebay.domain.requests import TextSource, Window
 from forebay.domain.stored_document import Options, source_value
 from forebay.domain.transitions import DocumentState, JobState, RowState
@@ -17,6 +23,7 @@ from forebay.service.extract import extract
 from forebay.service.fail import fail
 from forebay.service.watch import job_view, row_views
 from tests.builders import TENANT, a_document_request, a_submit_job
+from tests.engines import Clock
 from tests.unit.service.scene import Scene, a_scene, words
 
 BOOK = "\f".join(words(150 + 40 * (number % 3), f"p{number}x") for number in range(11))
@@ -91,12 +98,61 @@ def test_a_part_ends_between_two_pages_when_its_time_is_over() -> None:
 def test_a_part_ends_before_its_reader_runs_out_of_processor_time() -> None:
     scene = submitted(a_library())
     policy = replace(scene.engine.policy, reading=ExtractionLimits(cpu_seconds=100))
-    seconds = chain([900.0, 890.0, 850.0, 841.0], repeat(839.0))
+    seconds = chain([900.0, 890.0, 850.0, 837.0], repeat(835.0))
     engine = replace(scene.engine, policy=policy, remaining_seconds=lambda: next(seconds))
 
     extract(engine, next_part(scene))
 
     assert scene.document().pages_read == 3
+
+
+class Chapters(PlainTextExtractor):
+    """Reads a format of which no page can be had without those before it, each in so many seconds of the clock."""
+
+    def __init__(self, clock: Clock, page_seconds: float) -> None:
+        self._clock = clock
+        self._page_seconds = page_seconds
+
+    @contextmanager
+    def extract(
+        self,
+        content: Path,
+        *,
+        declared_media_type: str | None,
+        name: str | None,
+        wall_seconds: float,
+        begin: Beginning = FROM_THE_START,
+    ) -> Iterator[Extraction]:
+        reading = super().extract(
+            content, declared_media_type=declared_media_type, name=name, wall_seconds=wall_seconds
+        )
+        with reading as extraction:
+            yield replace(extraction, pages=islice(self._slowly(extraction.pages), begin.pages, None))
+
+    def _slowly(self, pages: Iterator[Page]) -> Iterator[Page]:
+        for page in pages:
+            self._clock.move(self._page_seconds)
+            yield page
+
+
+def until(scene: Scene, end: datetime) -> Callable[[], float]:
+    """How long it is until then."""
+
+    def remaining() -> float:
+        return (end - scene.clock()).total_seconds()
+
+    return remaining
+
+
+def test_a_format_that_is_read_again_from_the_start_is_read_to_the_end_while_one_reading_fits_an_invocation() -> None:
+    scene = submitted(a_library(), "\f".join(words(20, f"p{number}x") for number in range(100)))
+
+    while scene.document().state is not DocumentState.INDEXING:
+        ends = scene.clock() + timedelta(seconds=300)
+        engine = replace(scene.engine, extractor=Chapters(scene.clock, 2.3), remaining_seconds=until(scene, ends))
+        extract(engine, next_part(scene))
+
+    assert scene.document().pages == 100
 
 
 def hurried(scene: Scene) -> Engine:
