@@ -65,11 +65,22 @@ class MemoryObjects:
     def download(self, ref: ObjectRef, to: Path) -> bool:
         """See ObjectStore."""
         with self._call("objects.download"):
-            for stored in reversed(self.buckets.get(ref.bucket, {}).get(ref.key, [])):
-                if ref.version in ("", stored.version) and ref.etag in ("", _etag(stored)):
-                    to.write_bytes(stored.content)
-                    return True
-            return False
+            content = self._version(ref)
+            if content is not None:
+                to.write_bytes(content)
+            return content is not None
+
+    def read(self, ref: ObjectRef, start: int, size_bytes: int) -> bytes | None:
+        """See ObjectStore."""
+        with self._call("objects.read"):
+            content = self._version(ref)
+            return None if content is None else content[start : start + size_bytes]
+
+    def _version(self, ref: ObjectRef) -> bytes | None:
+        for stored in reversed(self.buckets.get(ref.bucket, {}).get(ref.key, [])):
+            if ref.version in ("", stored.version) and ref.etag in ("", _etag(stored)):
+                return stored.content
+        return None
 
     def list_objects(self, bucket: str, prefix: str, most: int) -> list[ObjectRef]:
         """See ObjectStore."""
@@ -117,7 +128,8 @@ class MemoryObjects:
     def _store(self, bucket: str, key: str, content: bytes, metadata: Mapping[str, str]) -> ObjectRef:
         self._versions += 1
         stored = _Stored(content, f"v{self._versions}" if bucket == "uploads" else "", metadata)
-        self.buckets[bucket].setdefault(key, []).append(stored)
+        before = self.buckets[bucket].get(key, []) if bucket == "uploads" else []
+        self.buckets[bucket][key] = [*before, stored]
         return self._ref(bucket, key, stored)
 
     @staticmethod

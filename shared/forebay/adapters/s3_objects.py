@@ -64,6 +64,22 @@ class S3Objects:
                     return None
                 raise
 
+    def read(self, ref: ObjectRef, start: int, size_bytes: int) -> bytes | None:
+        """See ObjectStore."""
+        request = self._version(ref) | {"Range": f"bytes={start}-{start + size_bytes - 1}"}
+        with self._translated(ref.bucket):
+            try:
+                return self._client().get_object(**request)["Body"].read()
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _MISSING | _CHANGED:
+                    return None
+                raise
+
+    @staticmethod
+    def _version(ref: ObjectRef) -> Any:
+        which = {"VersionId": ref.version} if ref.version else {"IfMatch": f'"{ref.etag}"'} if ref.etag else {}
+        return {"Bucket": ref.bucket, "Key": ref.key} | which
+
     def head(self, bucket: str, key: str) -> ObjectRef | None:
         """See ObjectStore."""
         with self._translated(bucket):
@@ -85,11 +101,9 @@ class S3Objects:
 
     def download(self, ref: ObjectRef, to: Path) -> bool:
         """See ObjectStore."""
-        request: Any = {"Bucket": ref.bucket, "Key": ref.key}
-        request |= {"VersionId": ref.version} if ref.version else {"IfMatch": f'"{ref.etag}"'} if ref.etag else {}
         with self._translated(ref.bucket):
             try:
-                body = self._client().get_object(**request)["Body"]
+                body = self._client().get_object(**self._version(ref))["Body"]
             except ClientError as error:
                 if error.response["Error"]["Code"] in _MISSING | _CHANGED:
                     return False

@@ -187,6 +187,10 @@ class ObjectStore(Protocol):
         """An object of the data bucket, None when there is none."""
         ...
 
+    def read(self, ref: ObjectRef, start: int, size_bytes: int) -> bytes | None:
+        """At most so many bytes of that very version from `start` on, which lies within it; None when it is gone."""
+        ...
+
     def head(self, bucket: str, key: str) -> ObjectRef | None:
         """The object's current version, with its user metadata; None when there is none."""
         ...

@@ -126,6 +126,32 @@ class ObjectStoreSuite:
     def test_a_list_of_a_prefix_without_objects_is_empty(self, subject: Subject, here: str) -> None:
         assert subject.objects.list_objects(subject.objects.data_bucket, here, 10) == []
 
+    # -- reading --------------------------------------------------------------------------------------------------
+
+    def test_reading_gives_the_bytes_from_there_on_and_no_more_than_there_are(
+        self, subject: Subject, here: str
+    ) -> None:
+        ref = subject.objects.put(here + "a", b"0123456789")
+
+        assert subject.objects.read(ref, 0, 4) == b"0123"
+        assert subject.objects.read(ref, 4, 1) == b"4"
+        assert subject.objects.read(ref, 8, 100) == b"89"
+
+    def test_reading_gives_the_very_version_that_was_seen(self, subject: Subject, here: str) -> None:
+        seen = subject.uploaded(here + "a", b"first")
+        subject.user_puts(here + "a", b"second", {})
+
+        assert subject.objects.read(seen, 1, 3) == b"irs"
+
+    def test_nothing_is_read_of_what_is_gone_or_was_replaced(self, subject: Subject, here: str) -> None:
+        replaced = subject.objects.put(here + "a", b"old")
+        subject.objects.put(here + "a", b"new")
+        gone = subject.objects.put(here + "b", b"old")
+        subject.objects.delete_prefix(here + "b")
+
+        assert subject.objects.read(replaced, 0, 3) is None
+        assert subject.objects.read(gone, 0, 3) is None
+
     # -- downloading ----------------------------------------------------------------------------------------------
 
     def test_a_download_writes_the_object_into_the_file(self, subject: Subject, here: str, tmp_path: Path) -> None:
