@@ -1,6 +1,7 @@
 """A document's life as the README tells it: ingest, search, replace, delete."""
 
 import base64
+import json
 
 import requests
 
@@ -40,6 +41,21 @@ def test_a_document_is_found_with_its_page_then_replaced_then_gone(cloud: Cloud)
     assert [hit["text"] for hit in replaced] == [PAYROLL]
     assert left == []
     assert cloud.call("GET", "/collections/life/documents/birds.pdf").status_code == 404
+
+
+def test_the_lines_of_a_manifest_are_documents_and_a_bad_one_says_which_it_is(cloud: Cloud) -> None:
+    sources = [{"id": f"g{n}", "source": {"type": "text", "text": FILLER[n % 20]}} for n in range(130)]
+    lines = [json.dumps(source) for source in sources]
+    cloud.put_upload("files/local/list.ndjson", "\n".join([*lines, "{"]).encode())
+    uri = f"s3://{cloud.resources['UploadsBucket']}/files/local/list.ndjson"
+
+    asked = cloud.call("POST", "/jobs", {"collection": "listed", "manifest": {"type": "s3", "uri": uri}})
+    job = cloud.finished(asked.json()["id"])
+
+    (bad,) = cloud.call("GET", f"/jobs/{job['id']}/documents?status=failed").json()["data"]
+    counts = job["counts"]["documents"]
+    assert (counts["total"], counts["ready"] + counts["unchanged"]) == (131, 130)
+    assert (bad["id"], bad["error"]["code"]) == ("manifest line 131", "invalid_line")
 
 
 def test_a_bad_document_fails_with_code_and_hint_and_the_other_becomes_ready(cloud: Cloud) -> None:

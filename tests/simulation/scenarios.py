@@ -16,7 +16,17 @@ from forebay.domain.requests import (
 )
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
-from tests.simulation import cancellations, data_sources, fetching, lanes, long_documents, quotas, removals, restarts
+from tests.simulation import (
+    cancellations,
+    data_sources,
+    fetching,
+    lanes,
+    long_documents,
+    manifests,
+    quotas,
+    removals,
+    restarts,
+)
 from tests.simulation.scenario import LONG, ONE, TWO, Scenario
 from tests.simulation.users import (
     delete,
@@ -331,6 +341,7 @@ EVERY: tuple[Scenario, ...] = (
     *removals.EVERY,
     *restarts.EVERY,
     *data_sources.EVERY,
+    *manifests.EVERY,
     *long_documents.EVERY,
     *lanes.EVERY,
     *quotas.EVERY,

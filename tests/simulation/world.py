@@ -65,6 +65,7 @@ COLLECTION = Collection("manuals")
 RECEIVES_MOST = 5
 _BATCH_MOST = {"intake": 10, "bury": 10}  # messages an invocation, as in the template; of other queues one
 PART_PAGES = 3  # of a long document, read in one invocation
+PART_ENTRIES = 12  # of a part of a manifest
 _DELIVERIES_MOST = 20_000
 _ROUNDS_MOST = 120
 
@@ -222,7 +223,9 @@ class World:
             new_id=lambda: f"{next(self._ids):032x}",
             remaining_seconds=lambda: 300.0,
             sleep=self.clock.move,
-            policy=Policy(times=TIMES, limits=Limits(part_pages=PART_PAGES), anonymous_tenant=TENANT),
+            policy=Policy(
+                times=TIMES, limits=Limits(part_pages=PART_PAGES, manifest_part=PART_ENTRIES), anonymous_tenant=TENANT
+            ),
         )
 
     def vector_index(self) -> VectorIndex:

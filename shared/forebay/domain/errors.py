@@ -81,6 +81,15 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
     ErrorKind("invalid_path", 0, "upload", False, "The file in the inbox stands at no document's path.",
               "Put it at inbox/<tenant>/<collection>/<path>: the collection of a-z, 0-9, '.', '_' and '-', "
               "the path of at most 255 printable characters."),
+    # -- manifests -----------------------------------------------------------------------------------------------
+    ErrorKind("manifest_unreadable", 0, "store", False, "The manifest cannot be read as one.",
+              "Put one JSON object a line, each like a member of `documents`, in UTF-8 and not compressed."),
+    ErrorKind("manifest_changed", 0, "store", False, "The manifest changed or went before it was read.",
+              "Leave it as it is until the job has its total; then ask for the job anew."),
+    ErrorKind("invalid_line", 0, "store", False, "The line of the manifest is no entry.",
+              "Mend what the message names, and ask for the mended lines in a new job."),
+    ErrorKind("duplicate_id", 0, "store", False, "An earlier line of the manifest has the same id.",
+              "Give each document an id of its own; the first line was taken."),
     # -- documents -----------------------------------------------------------------------------------------------
     ErrorKind("empty_document", 0, "extract", False, "The document has no content.", "Send a document with text."),
     ErrorKind("no_text", 0, "extract", False, "No text was found in the document.",

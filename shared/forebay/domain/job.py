@@ -108,6 +108,9 @@ class Job:
     dialect: str = "native"
     expanding: bool = False  # some documents are not accepted yet
     named: bool = False  # a deletion: of the documents that its request names, not of all
+    manifest: ObjectRef | None = None  # the version of the object that names its documents, one a line
+    parts: int = 0  # into which the manifest was divided; 0 until it has been read, and `total` and `shards` likewise
+    part: int = 0  # the first that is not expanded yet
     redo: Redo | None = None  # while it is expanded after a restart: of which documents
     refuses_existing: bool = False  # documents that are there already are not replaced
     filled: frozenset[int] = frozenset()  # shards whose rows have all ended
@@ -176,6 +179,9 @@ def job_of(record: Record) -> Job:
         dialect=text(record, "dialect"),
         expanding=bool(record.get("expanding")),
         named=bool(record.get("named")),
+        manifest=ref_of(text(record, "manifest")),
+        parts=number(record, "parts"),
+        part=number(record, "part"),
         redo=Redo(text(record, "redo")) if "redo" in record else None,
         refuses_existing=bool(record.get("refuses_existing")),
         filled=numbers(record, "filled"),
@@ -194,6 +200,19 @@ def job_of(record: Record) -> Job:
         expires=number(record, "ttl"),
         rows_expire=number(record, "rows_expire"),
     )
+
+
+def ref_text(ref: ObjectRef) -> str:
+    """One version of an object, as a job keeps it."""
+    return json.dumps([ref.bucket, ref.key, ref.version, ref.etag, ref.size_bytes])
+
+
+def ref_of(kept: str) -> ObjectRef | None:
+    """The version that `ref_text` wrote, None where there is none."""
+    if not kept:
+        return None
+    bucket, key, version, etag, size = json.loads(kept)
+    return ObjectRef(bucket, key, version, etag, size)
 
 
 _UNREADY: Final = frozenset({RowState.FAILED, RowState.CANCELED})

@@ -17,6 +17,8 @@ RATE#<tenant>                   <minute>         requests of a tenant in that mi
 sources/<run>/<hash>    inline content, under the run that brought it  (data bucket; expires)
 sources/<run>/<hash>/url, content   a URL, and what was fetched from it  (data bucket; expires)
 requests/<job>.json/<hash>  a request too large for one transaction  (data bucket; expires)
+requests/<job>.parts/<part>  what a manifest names    (data bucket; expires)
+requests/<job>.survey        how far a manifest is read, while it is  (data bucket; expires)
 requests/<job>.memos/<hash>  a large memo of a row    (data bucket; expires)
 runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
 runs/<run>/<attempt>/carry-<pages>.json   what one part of a long document leaves to the next  (data bucket)
@@ -88,7 +90,17 @@ def job_shards(total: int) -> int:
 
 def job_shard(key: DocumentKey, shards: int) -> int:
     """Which of the job's shards holds the document's row."""
-    return int.from_bytes(_digest(key)[1:5]) % shards
+    return job_shard_marked(mark(key), shards)
+
+
+def mark(key: DocumentKey) -> bytes:
+    """Twelve bytes that tell a document from a million others, and its shard in a job of any size."""
+    return _digest(key)[1:13]
+
+
+def job_shard_marked(marked: bytes, shards: int) -> int:
+    """Which of the job's shards holds the row of the document with this mark."""
+    return int.from_bytes(marked[:4]) % shards
 
 
 def due_shard(name: str) -> str:
@@ -219,6 +231,16 @@ def own_folder(origin: str) -> str:
 def request_object(job_id: JobId) -> str:
     """Object key prefix of a request that is expanded in the background; its hash follows."""
     return f"requests/{job_id}.json"
+
+
+def part_object(job_id: JobId, part: int) -> str:
+    """Object key of one part of what the job's manifest names."""
+    return f"requests/{job_id}.parts/{part:06d}"
+
+
+def survey_object(job_id: JobId, etag: str) -> str:
+    """Object key of how far the job's manifest has been read."""
+    return f"requests/{job_id}.survey/{etag}"
 
 
 def memo_object(job_id: JobId, memo_sha256: str) -> str:

@@ -120,7 +120,7 @@ class SubmitJob:
 
     tenant: TenantId
     collection: Collection
-    documents: tuple[DocumentRequest, ...]
+    documents: tuple[DocumentRequest, ...]  # none where a manifest names them
     options: Options = field(default_factory=Options)
     callbacks: str = "[]"  # JSON
     properties: str = "{}"  # JSON
@@ -134,6 +134,7 @@ class SubmitJob:
     kind: JobKind = JobKind.INGEST
     unreadable: BadSource | None = None  # why its documents could not even be looked for: there are none, and it fails
     also: tuple[Write, ...] = ()  # written with the job, in the same transaction
+    manifest: ObjectSource | UploadSource | None = None
 
 
 @dataclass(frozen=True, slots=True)

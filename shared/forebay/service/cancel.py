@@ -12,7 +12,7 @@ from forebay.domain.commands import CancelJob, ExpandJob
 from forebay.domain.document import JobId, TenantId
 from forebay.domain.errors import Superseded, TransientError
 from forebay.domain.job import Job, JobKind, Row, job_of, row_of
-from forebay.domain.records import Has, IsOneOf, Query, Update, Value, Write
+from forebay.domain.records import Has, Is, IsOneOf, Query, Update, Value, Write
 from forebay.domain.stored_document import document_of
 from forebay.domain.times import stamp
 from forebay.domain.transitions import OPEN_JOBS, WORKING, JobState, RowState
@@ -55,7 +55,7 @@ def _marked(engine: Engine, job: Job) -> bool:
     change: dict[str, Value] = {"state": JobState.CANCELING.value, **later}
     asked: dict[str, Value] = {"canceled_at": stamp(engine.now())}
     for start in range(0, len(open_shards) or 1, _COUNTERS):
-        still_so = (IsOneOf("state", states), job.same_epoch)
+        still_so = (IsOneOf("state", states), job.same_epoch, Is("shards", job.shards))
         writes: list[Write] = [Update(job.record_key, set=change, default=asked, when=still_so)]
         for shard in open_shards[start : start + _COUNTERS]:
             writes.append(Update(keys.counter(job.id, shard), set={"canceling": True}, when=(Has("left"),)))

@@ -39,6 +39,10 @@ class Limits:
 
     documents_per_request: int = 1_000
     objects_per_source: int = 10_000  # below the prefix of a data source
+    manifest_documents: int = 1_000_000
+    manifest_line_bytes: int = 1_000_000
+    manifest_bytes: int = 2_000_000_000
+    manifest_part: int = 100  # entries that are kept together
     metadata_bytes: int = 16_384
     file_bytes: int = 200_000_000
     chunks: int = 100_000

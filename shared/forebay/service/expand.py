@@ -4,20 +4,23 @@ from collections.abc import Sequence
 
 from forebay.domain import keys
 from forebay.domain.commands import ExpandJob
-from forebay.domain.document import Collection
 from forebay.domain.errors import CATALOGUE, Superseded, TransientError
 from forebay.domain.job import Job, JobKind, job_of
+from forebay.domain.records import Has, Refused, Update
 from forebay.domain.requests import DocumentRequest, SubmitJob
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.accept import SLICE, accept_rows, accepted, end_rows
 from forebay.service.engine import Engine
 from forebay.service.finish import end
+from forebay.service.manifest import read_manifest
 from forebay.service.remove import MARGIN_SECONDS, expand_removal
 from forebay.service.restart import give_up_redoing, redo_rows
 from forebay.service.settle import CANCELED, POISON, Outcome, ended_row
-from forebay.service.sources import document_id, row_for, unaccepted_row
+from forebay.service.sources import document_id, part_documents, row_for, unaccepted_row
 from forebay.service.submit import stored_request
 from forebay.service.take_over import TakeOver
+
+_PARTS_ENDED_AT_ONCE = 5  # their content is kept for a restart, which has to fit into the margin
 
 
 def expand(engine: Engine, command: ExpandJob) -> None:
@@ -35,13 +38,64 @@ def expand(engine: Engine, command: ExpandJob) -> None:
     request = stored_request(engine, job)
     if request is None:
         raise TransientError("the request of the job is not in the object store")
-    waiting = _without_row(engine, job, request)
-    for start in range(0, len(waiting), SLICE):
-        if engine.remaining_seconds() < MARGIN_SECONDS:
+    if job.manifest is not None:
+        _expand_listed(engine, command, job, request)
+    elif _accept_all(engine, job, request, request.documents):
+        accepted(engine, job)
+    else:
+        engine.queues.offer([command])
+
+
+def _expand_listed(engine: Engine, command: ExpandJob, job: Job, request: SubmitJob) -> None:
+    """Read the manifest, if nobody has; then go on with the first part that is not expanded."""
+    listed = job if job.parts or job.manifest is None else read_manifest(engine, job, job.manifest)
+    if listed is None:
+        engine.queues.offer([command])
+        return
+    job = listed
+    while job.part < job.parts:
+        taken = _next_parts(job)
+        if not _accept_all(engine, job, request, _documents(engine, job, taken)):
             engine.queues.offer([command])
             return
-        _accept(engine, job, request, waiting[start : start + SLICE])
+        job = _moved(engine, job, taken)
     accepted(engine, job)
+
+
+def _next_parts(job: Job) -> range:
+    """Rows that only end are recorded shard by shard: of more parts, there are more in each shard."""
+    at_once = _PARTS_ENDED_AT_ONCE if job.state is JobState.CANCELING else 1
+    return range(job.part, min(job.part + at_once, job.parts))
+
+
+def _documents(engine: Engine, job: Job, parts: range) -> list[DocumentRequest]:
+    documents: list[DocumentRequest] = []
+    for part in parts:
+        found = part_documents(engine, job.id, part)
+        if found is None:
+            raise TransientError("a part of the manifest is not in the object store")
+        documents += found
+    return documents
+
+
+def _moved(engine: Engine, job: Job, done: range) -> Job:
+    """The job as it is now. Whoever is slower sets it back; what is done twice for that has its rows already."""
+    place = Update(job.record_key, set={"part": done.stop}, when=(Has("expanding"), job.same_epoch))
+    now = engine.records.write(place)
+    if isinstance(now, Refused):
+        raise Superseded("the job is expanded or over")
+    return job_of(now)
+
+
+def _accept_all(engine: Engine, job: Job, request: SubmitJob, documents: Sequence[DocumentRequest]) -> bool:
+    """Accept those that have no row yet; False when the invocation's time is over before."""
+    waiting = _without_row(engine, job, documents)
+    most = len(documents) if job.state is JobState.CANCELING and job.manifest is not None else SLICE
+    for start in range(0, len(waiting), most or 1):
+        if engine.remaining_seconds() < MARGIN_SECONDS:
+            return False
+        _accept(engine, job, request, waiting[start : start + most])
+    return True
 
 
 def _accept(engine: Engine, job: Job, request: SubmitJob, documents: list[DocumentRequest]) -> None:
@@ -63,7 +117,17 @@ def give_up(engine: Engine, job: Job) -> None:
     if request is None:
         end(engine, job, JobState.FAILED, "poison", CATALOGUE["poison"].title)
         return
-    _end_unaccepted(engine, job, request, _without_row(engine, job, request), POISON)
+    if job.manifest is None:
+        _end_unaccepted(engine, job, request, _without_row(engine, job, request.documents), POISON)
+    elif not job.parts:
+        end(engine, job, JobState.FAILED, "poison", CATALOGUE["poison"].title)
+        return
+    while job.part < job.parts:
+        taken = range(job.part, min(job.part + _PARTS_ENDED_AT_ONCE, job.parts))
+        if engine.remaining_seconds() < MARGIN_SECONDS:
+            raise TransientError("there is more of the job to end")
+        _end_unaccepted(engine, job, request, _without_row(engine, job, _documents(engine, job, taken)), POISON)
+        job = _moved(engine, job, taken)
     accepted(engine, job)
 
 
@@ -74,10 +138,10 @@ def _end_unaccepted(
     end_rows(engine, job, [ended_row(engine, row, outcome) for row in rows])
 
 
-def _without_row(engine: Engine, job: Job, request: SubmitJob) -> list[DocumentRequest]:
+def _without_row(engine: Engine, job: Job, documents: Sequence[DocumentRequest]) -> list[DocumentRequest]:
     places = {}
-    for document in request.documents:
-        key = keys.document_key(job.tenant, Collection(request.collection), document_id(document))
+    for document in documents:
+        key = keys.document_key(job.tenant, job.collection, document_id(document))
         places[keys.row(job.id, keys.job_shard(key, job.shards), key)] = document
     there = engine.records.get_many(list(places))
     return [document for place, document in places.items() if place not in there]

@@ -5,7 +5,7 @@ import json
 from dataclasses import dataclass, replace
 
 from forebay.domain import keys
-from forebay.domain.document import DocumentId, DocumentKey, ObjectRef, RunId, TenantId
+from forebay.domain.document import DocumentId, DocumentKey, JobId, ObjectRef, RunId, TenantId
 from forebay.domain.errors import DocumentError
 from forebay.domain.job import Counts, Job, Row, metadata_text
 from forebay.domain.records import Lacks, Refused, Update, text
@@ -27,12 +27,14 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, RowState
 from forebay.domain.web_address import file_name, refused_url
 from forebay.service.engine import Engine
+from forebay.service.packing import unpacked_documents
 from forebay.service.settle import Outcome, ended_row
 
 _ROW_METADATA_BYTES = 2_048  # larger metadata, or a larger memo, goes to the object store
 _OBJECT_KEY_BYTES_MOST = 1_024  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
 _ASIDE = "@"  # begins what stands in the place of a memo that went there; no JSON does
 _ASKED_MOST = 10_000  # characters of what a row keeps of a source that was not found
+_MANIFEST = DocumentId("\0manifest")  # to which an upload is bound that is one; no document has this id
 _NOWHERE = DocumentError("source_missing", "the source has a longer name than any object can have")
 
 
@@ -113,13 +115,18 @@ def row_for(engine: Engine, request: SubmitJob, document: DocumentRequest, job: 
     """
     row = _memo_aside(engine, unlocated_row(request, document, job))
     try:
-        content = inline_content(document.source)
-        if content is None:
-            return _with_source(engine, row, _found(engine, request, document.source, row))
+        return _with_source(engine, row, _placed(engine, request, document.source, row))
     except DocumentError as error:
         return _failed(engine, replace(row, asked=_asked(document.source, error)), error)
+
+
+def _placed(engine: Engine, request: SubmitJob, source: Source, row: Row) -> Located:
+    """Where the row's content is; inline content is put there. Raises DocumentError."""
+    content = inline_content(source)
+    if content is None:
+        return _found(engine, request, source, row)
     name = f"{keys.source_object(row.run)}/{hashlib.sha256(content).hexdigest()[:32]}"
-    return _with_source(engine, row, Located(engine.objects.put(name, content), origin=name))
+    return Located(engine.objects.put(name, content), origin=name)
 
 
 def _found(engine: Engine, request: SubmitJob, source: Source, row: Row) -> Located:
@@ -185,7 +192,7 @@ def _located_again(engine: Engine, row: Row, again: Row, job: Job) -> Located:
     source = _source_again(engine, row)
     if source is None:
         raise DocumentError("source_missing", "what the document came from is not known any more")
-    return _found(engine, SubmitJob(job.tenant, row.collection, ()), source, again)
+    return _placed(engine, SubmitJob(job.tenant, row.collection, ()), source, again)
 
 
 def _source_again(engine: Engine, row: Row) -> Source | None:
@@ -195,6 +202,30 @@ def _source_again(engine: Engine, row: Row) -> Source | None:
         return ObjectSource(row.source.bucket, row.source.key)
     url = engine.objects.get(keys.url_object(row.source.key))
     return UrlSource(url.decode()) if url is not None else None
+
+
+def part_documents(engine: Engine, job: JobId, part: int) -> list[DocumentRequest] | None:
+    """The documents that one part of the job's manifest names; None when it has expired."""
+    packed = engine.objects.get(keys.part_object(job, part))
+    if packed is None:
+        return None
+    return list(unpacked_documents(json.loads(packed)))
+
+
+def manifest_version(engine: Engine, request: SubmitJob, manifest: ObjectSource | UploadSource) -> ObjectRef:
+    """The version of the object that is the job's manifest. An upload stays as long as uploads do.
+
+    Raises DocumentError.
+    """
+    if isinstance(manifest, ObjectSource):
+        found = _object(engine, request, manifest.bucket, manifest.key)
+    else:
+        found = _upload(engine, request, manifest).ref
+        _bind(engine, manifest, keys.document_key(request.tenant, request.collection, _MANIFEST))
+    most = engine.policy.limits.manifest_bytes
+    if found.size_bytes > most:
+        raise DocumentError("too_large", f"the manifest has {found.size_bytes} bytes; at most {most} are taken")
+    return found
 
 
 def _memo_aside(engine: Engine, row: Row) -> Row:
@@ -241,7 +272,7 @@ def locate(engine: Engine, request: SubmitJob, source: Source) -> Located:
         case UrlSource():
             return Located(ObjectRef(engine.objects.data_bucket, ""))  # nobody knows anything of it yet
         case ObjectSource(bucket, object_key):
-            return Located(_object(engine, request, bucket, object_key))
+            return Located(checked_size(engine, _object(engine, request, bucket, object_key)))
         case FileSource(path):
             return Located(_file(engine, request, path))
         case UploadSource():
@@ -272,7 +303,7 @@ def _object(engine: Engine, request: SubmitJob, bucket: str, object_key: str) ->
     found = engine.objects.head(bucket, object_key) if possible else None
     if found is None:
         raise DocumentError("source_missing", f"s3://{bucket}/{object_key} does not exist")
-    return checked_size(engine, found)
+    return found
 
 
 def _file(engine: Engine, request: SubmitJob, path: str) -> ObjectRef:

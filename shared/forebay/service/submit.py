@@ -17,16 +17,16 @@ from forebay.domain.commands import ExpandJob
 from forebay.domain.document import JobId
 from forebay.domain.errors import CallerError, DocumentError, Problem
 from forebay.domain.fingerprint import inputs_fingerprint
-from forebay.domain.job import Counts, Job, Row, job_of, metadata_text
+from forebay.domain.job import Counts, Job, Row, job_of, metadata_text, ref_text
 from forebay.domain.records import Absent, Put, Record, Refused, Value, Write
 from forebay.domain.requests import (
     DocumentRequest,
     Hopeless,
+    ObjectSource,
     OnExisting,
     RemoveDocuments,
     SubmitJob,
-    source_from,
-    source_members,
+    UploadSource,
 )
 from forebay.domain.stored_document import Lane, Options, document_of
 from forebay.domain.times import stamp
@@ -34,6 +34,7 @@ from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.first_command import first_command
+from forebay.service.packing import document_members, unpacked_documents
 from forebay.service.sources import (
     declared_type,
     document_id,
@@ -41,6 +42,7 @@ from forebay.service.sources import (
     hopeless,
     inline_content,
     locate,
+    manifest_version,
     refused_row,
     row_for,
 )
@@ -82,6 +84,8 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
         stored = replayed(engine, job)
         if stored is not None:
             return stored
+    if request.manifest is not None:
+        return _submit_listed(engine, job, request, request.manifest)
     admission = admit_documents(engine, request.tenant, job.total)
     refused: Hindrance | None = TooManyWrites()
     rows: list[Row] = []
@@ -97,6 +101,21 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
         give_back(engine, admission)
         return recorded(engine, job)
     return Submitted(job, replayed=False, refused=sum(row.state is RowState.FAILED for row in rows))
+
+
+def _submit_listed(engine: Engine, job: Job, request: SubmitJob, manifest: ObjectSource | UploadSource) -> Submitted:
+    """Pin the manifest's version; it is read in the background, and until then nobody knows how many it names."""
+    try:
+        found = manifest_version(engine, request, manifest)
+    except DocumentError as error:
+        problem = Problem(("body", "manifest"), error.message, error.code)
+        raise CallerError("invalid_request", "The manifest is not to be had.", problems=(problem,)) from error
+    admission = admit_documents(engine, request.tenant, 1)  # the others are counted when they are known
+    listed = replace(job, manifest=found, shards=0)
+    if _put_aside(engine, listed, request) is not None:
+        give_back(engine, admission)
+        return recorded(engine, job)
+    return Submitted(listed, replayed=False)
 
 
 def _refuse_bad(engine: Engine, request: SubmitJob) -> None:
@@ -190,6 +209,7 @@ def job_record(engine: Engine, job: Job) -> Record:
     }
     record |= {name: amount for name, amount in job.counts.as_mapping().items() if amount}
     record |= {name: True for name in ("expanding", "named", "refuses_existing") if getattr(job, name)}
+    record |= {"manifest": ref_text(job.manifest)} if job.manifest is not None else {}
     record |= {"error": job.error_code, "message": job.error_message[:500]} if job.error_code else {}
     return record | ({"filled": job.filled} if job.filled else {})
 
@@ -244,15 +264,10 @@ def _put_aside(engine: Engine, job: Job, request: SubmitJob) -> Refused | None:
 
 
 def _packed(request: SubmitJob) -> bytes:
-    documents = []
-    for document in request.documents:
-        plain = ("id", "name", "media_type", "position", "memo", "annotations")
-        packed = {name: getattr(document, name) for name in plain}
-        documents.append(packed | {"metadata": document.metadata, "source": source_members(document.source)})
     packed_request = {
         "options": asdict(request.options),
         "on_existing": request.on_existing.value,
-        "documents": documents,
+        "documents": [document_members(document) for document in request.documents],
     }
     return json.dumps(packed_request).encode()
 
@@ -265,23 +280,10 @@ def stored_request(engine: Engine, job: Job) -> SubmitJob | None:
 
 def _unpacked(job: Job, packed: bytes) -> SubmitJob:
     stored = json.loads(packed)
-    documents = tuple(
-        DocumentRequest(
-            id=each["id"],
-            name=each["name"],
-            media_type=each["media_type"],
-            source=source_from(each["source"]),
-            metadata=each["metadata"],
-            position=each["position"],
-            memo=each["memo"],
-            annotations=each["annotations"],
-        )
-        for each in stored["documents"]
-    )
     return SubmitJob(
         tenant=job.tenant,
         collection=job.collection,
-        documents=documents,
+        documents=unpacked_documents(stored["documents"]),
         options=Options(**stored["options"] | {"lane": Lane(stored["options"].get("lane", Lane.BULK))}),
         request_sha256=job.request_sha256,
         dialect=job.dialect,
@@ -306,6 +308,11 @@ def dry_run(engine: Engine, request: SubmitJob) -> list[Verdict]:
 
     `skip` compares with what is visible now; a change of the embedding model since then would make it `process`.
     """
+    if request.manifest is not None:
+        problem = Problem(
+            ("query", "dry_run"), "a manifest is not tried; send some of its lines as documents", "dry_run"
+        )
+        raise CallerError("invalid_request", problems=(problem,))
     _refuse_bad(engine, request)
     return [_verdict(engine, request, document) for document in request.documents]
 

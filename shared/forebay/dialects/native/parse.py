@@ -1,7 +1,5 @@
 """From the native API's bodies and parameters to the use cases' requests."""
 
-import base64
-import binascii
 import json
 import re
 from datetime import datetime
@@ -13,40 +11,27 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from forebay.dialects.native import words
 from forebay.dialects.native.requests import (
     AmqpBody,
-    Base64SourceBody,
-    JobDocumentBody,
     JobRequest,
     OptionsBody,
-    S3SourceBody,
     SearchRequestBody,
-    TextSourceBody,
     UploadRequest,
-    UploadSourceBody,
-    UrlSourceBody,
     WebhookBody,
 )
 from forebay.domain.document import Collection, MetadataFilter, TenantId
+from forebay.domain.entry import CALLER_BYTES_MOST, NAME_LENGTH_MOST, PRINTABLE, entry_request, stored_source
 from forebay.domain.errors import CATALOGUE, CallerError, Problem
 from forebay.domain.json_text import json_bytes
 from forebay.domain.requests import (
-    BadSource,
-    BytesSource,
-    DocumentRequest,
-    ObjectSource,
     RequestUpload,
     SearchRequest,
-    Source,
     SubmitJob,
-    TextSource,
-    UploadSource,
-    UrlSource,
 )
 from forebay.domain.stored_document import Lane, Options
 from forebay.domain.times import stamp
 from forebay.service.collections import collection_options
 from forebay.service.engine import Engine
 
-_PRINTABLE: Final = re.compile(words.PRINTABLE)
+_PRINTABLE: Final = re.compile(PRINTABLE)
 
 CollectionInPath = Annotated[str, Path(pattern=words.COLLECTION, description="The collection's name.")]
 DocumentInPath = Annotated[
@@ -61,7 +46,7 @@ def reference(segment: str) -> str:
     An HTTP API decodes every escape of a path but `%25`, so one decoding is right behind it and elsewhere.
     """
     decoded = unquote(segment)
-    if len(decoded) > words.NAME_LENGTH_MOST or not _PRINTABLE.fullmatch(decoded):
+    if len(decoded) > NAME_LENGTH_MOST or not _PRINTABLE.fullmatch(decoded):
         raise CallerError("not_found")
     return decoded
 
@@ -91,7 +76,8 @@ def submit_command(
     return SubmitJob(
         tenant=tenant,
         collection=Collection(body.collection),
-        documents=tuple(_document(document, position) for position, document in enumerate(body.documents)),
+        documents=tuple(entry_request(document, position) for position, document in enumerate(body.documents or ())),
+        manifest=stored_source(body.manifest) if body.manifest is not None else None,
         options=_options(engine, tenant, body.collection, body.options),
         callbacks=callbacks_json(engine, body.callbacks),
         properties=json.dumps(body.properties, separators=(",", ":")),
@@ -102,47 +88,13 @@ def submit_command(
 
 def _refuse_large(engine: Engine, body: JobRequest) -> None:
     callbacks = [callback.model_dump(exclude_none=True) for callback in body.callbacks]
-    if json_bytes(body.properties) + json_bytes(callbacks) > words.CALLER_BYTES_MOST:
+    if json_bytes(body.properties) + json_bytes(callbacks) > CALLER_BYTES_MOST:
         problem = Problem(("body", "properties"), "properties and callbacks: at most 16384 bytes of JSON", "too_large")
         raise CallerError("invalid_request", problems=(problem,))
     most = engine.policy.limits.documents_per_request
-    if len(body.documents) > most:
+    if len(body.documents or ()) > most:
         problem = Problem(("body", "documents"), f"at most {most} documents a request", "too_long")
         raise CallerError("invalid_request", problems=(problem,))
-
-
-def _document(body: JobDocumentBody, position: int) -> DocumentRequest:
-    return DocumentRequest(
-        id=body.id,
-        name=body.name or "",
-        media_type=body.media_type or "",
-        source=_source(body),
-        metadata=body.metadata,
-        position=position,
-    )
-
-
-def _source(body: JobDocumentBody) -> Source:
-    match body.source:
-        case TextSourceBody(text=text):
-            return TextSource(text)
-        case Base64SourceBody(data=data):
-            return _bytes(data)
-        case S3SourceBody(uri=uri):
-            bucket, _, key = uri.removeprefix("s3://").partition("/")
-            return ObjectSource(bucket, key)
-        case UploadSourceBody(upload_id=upload_id):
-            return UploadSource(upload_id)
-        case UrlSourceBody(url=url):
-            return UrlSource(url)
-
-
-def _bytes(data: str) -> BytesSource | BadSource:
-    try:
-        return BytesSource(base64.b64decode(data, validate=True))
-    except (binascii.Error, ValueError):
-        kind = CATALOGUE["invalid_base64"]
-        return BadSource(kind.code, kind.title)
 
 
 def _options(engine: Engine, tenant: TenantId, collection: str, body: OptionsBody) -> Options:

@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from forebay.dialects.native import words
 from forebay.dialects.native.responses import RowStatus
+from forebay.domain.entry import NAME_LENGTH_MOST
 
 _Time = Annotated[str, Field(max_length=40, description="RFC 3339.", examples=["2026-11-22T10:00:00Z"])]
 _PageNumber = Annotated[int, Field(ge=1, le=1_000_000)]
@@ -52,10 +53,8 @@ class RowsQuery(PageQuery):
 class DocumentsQuery(PageQuery):
     """Which documents of a collection."""
 
-    prefix: str = Field(default="", max_length=words.NAME_LENGTH_MOST, description="Of the id.")
-    id: str | None = Field(
-        default=None, min_length=1, max_length=words.NAME_LENGTH_MOST, description="Exactly this id."
-    )
+    prefix: str = Field(default="", max_length=NAME_LENGTH_MOST, description="Of the id.")
+    id: str | None = Field(default=None, min_length=1, max_length=NAME_LENGTH_MOST, description="Exactly this id.")
 
 
 class ContentQuery(BaseModel):
