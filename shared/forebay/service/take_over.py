@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 TRANSACTION_MOST = 100  # writes, DynamoDB's limit
 _TRIES = 6
+_DEAD_MOST = 1_000  # runs that wait to be purged, some 150 bytes each in a record of 400 KB at most
 _METADATA_BYTES = 512  # of the document's own record: larger metadata is read from its row
 # Attributes of the former run that the new one must not inherit.
 _FORGOTTEN = (
@@ -120,7 +121,8 @@ def take_over(engine: Engine, taking: TakeOver) -> Hindrance | None:
     """Give each row's document the row's run, together with the writes `first`. None means done.
 
     Refused means that a condition of `first` or of a row failed (positions count `first`, then the rows' puts):
-    the job or the row exists already. Documents that move meanwhile are read again.
+    the job or the row exists already. Documents that move meanwhile are read again. Raises TransientError, also for a
+    document that has been replaced a thousand times within the grace period: its record has no room for more.
     """
     puts = [Put(row.record_key, row_record(row), when=as_before(taking.former.get(row.key))) for row in taking.rows]
     certain = [*taking.first, *puts]
@@ -133,6 +135,8 @@ def take_over(engine: Engine, taking: TakeOver) -> Hindrance | None:
         hindered = _hindered(taking, held, max(deleted, default=""))
         if hindered is not None:
             return hindered
+        if taking.job.kind is not JobKind.DELETE and any(len(each.dead) >= _DEAD_MOST for each in held.values()):
+            raise TransientError("the document is replaced faster than its former runs can be purged")
         ends = _interrupted(engine, list(held.values()))
         writes = [
             *certain,

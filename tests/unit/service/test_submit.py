@@ -9,9 +9,10 @@ from pydantic import JsonValue
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain import keys
 from forebay.domain.document import JobId, ObjectRef, SearchScope
-from forebay.domain.errors import CallerError
+from forebay.domain.errors import CallerError, TransientError
 from forebay.domain.job import Job
 from forebay.domain.requests import (
+    Address,
     BadSource,
     BytesSource,
     DocumentFilter,
@@ -30,6 +31,7 @@ from forebay.domain.stored_document import Options
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.engine import Limits, Policy
 from forebay.service.read import document_views, with_metadata
+from forebay.service.remove import remove_document
 from forebay.service.sources import row_memo
 from forebay.service.submit import dry_run, submit
 from forebay.service.watch import every_row
@@ -491,3 +493,18 @@ def test_a_large_memo_is_not_that_of_a_request_which_came_second_with_the_same_k
         submit(replace(scene.engine, objects=objects), asked("b"))
 
     assert row_memo(scene.engine, scene.row(first[0], "bad")) == json.dumps("a" * 3_000)
+
+
+def test_a_document_that_is_replaced_faster_than_it_can_be_purged_is_refused_for_now_and_can_be_deleted(
+    scene: Scene,
+) -> None:
+    for number in range(1_001):
+        scene.submit(a_submit_job([a_document_request("a", TextSource(f"version {number}"))]))
+    size = len(repr(scene.records.records[keys.document(TENANT, COLLECTION, scene.document("a").key)]))
+
+    with pytest.raises(TransientError, match="replaced faster"):
+        scene.submit(a_submit_job([a_document_request("a", TextSource("one more"))]))
+
+    assert size < 200_000
+    remove_document(scene.engine, Address(TENANT, COLLECTION, "a"))
+    assert scene.document("a").gone
