@@ -122,6 +122,14 @@ def test_every_source_queue_has_dead_letters_after_enough_tries() -> None:
     assert all(queues[name]["RedrivePolicy"]["maxReceiveCount"] >= RECEIVES_LEAST for name in sources)
 
 
+def test_both_lanes_of_a_verb_have_its_function_and_its_dead_letters_and_no_other_verb_has() -> None:
+    verbs = {queue: re.sub(r"(Interactive)?Queue$", "", queue) for queue in dead_letter_queues()}
+
+    assert dead_letter_queues() == {queue: f"{verb}DeadLetters" for queue, verb in verbs.items()}
+    readers = {queue: function for function, queue, _ in mappings() if queue in verbs}
+    assert readers == {queue: f"{verb}Function" for queue, verb in verbs.items()}
+
+
 def test_every_dead_letter_is_buried() -> None:
     buried = {queue for function, queue, _ in mappings() if function == "BuryFunction"}
 

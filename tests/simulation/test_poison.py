@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from forebay.adapters.memory import PlainTextExtractor
-from forebay.domain.ports import FROM_THE_START, Beginning, Extraction
+from forebay.domain.ports import Extraction
 from forebay.domain.transitions import JobState
 from tests.simulation.auditor import Auditor
 from tests.simulation.scenario import ONE
@@ -18,19 +19,10 @@ BROKEN = "broken"
 
 class _BreaksOn(PlainTextExtractor):
     @contextmanager
-    def extract(
-        self,
-        content: Path,
-        *,
-        declared_media_type: str | None,
-        name: str | None,
-        wall_seconds: float,
-        begin: Beginning = FROM_THE_START,
-    ) -> Iterator[Extraction]:
+    def extract(self, content: Path, **how: Any) -> Iterator[Extraction]:
         if content.read_text().startswith(BROKEN):
             raise RuntimeError("a bug of ours")
-        claims = {"declared_media_type": declared_media_type, "name": name}
-        with super().extract(content, **claims, wall_seconds=wall_seconds, begin=begin) as extraction:
+        with super().extract(content, **how) as extraction:
             yield extraction
 
 

@@ -9,7 +9,7 @@ import pytest
 from forebay.domain.commands import EmbedChunks, ExtractDocument
 from forebay.domain.document import Page
 from forebay.domain.errors import DocumentError, Superseded
-from forebay.domain.ports import FROM_THE_START, Beginning, Extraction
+from forebay.domain.ports import Extraction
 from forebay.domain.requests import TextSource
 from forebay.domain.stored_document import Options
 from forebay.domain.transitions import DocumentState, JobState, RowState
@@ -27,15 +27,7 @@ class PagesExtractor:
     pages: Sequence[Page]
 
     @contextmanager
-    def extract(
-        self,
-        content: Path,
-        *,
-        declared_media_type: str | None,
-        name: str | None,
-        wall_seconds: float,
-        begin: Beginning = FROM_THE_START,
-    ) -> Iterator[Extraction]:
+    def extract(self, content: Path, **_: object) -> Iterator[Extraction]:
         yield Extraction("application/pdf", iter(self.pages))
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from forebay.adapters.memory import PlainTextExtractor
 from forebay.domain.commands import ExtractDocument
 from forebay.domain.document import Page, TenantId
 from forebay.domain.errors import DocumentError
@@ -106,7 +105,7 @@ def test_a_part_ends_before_its_reader_runs_out_of_processor_time() -> None:
     assert scene.document().pages_read == 3
 
 
-class Chapters(PlainTextExtractor):
+class Chapters:
     """Reads a format of which no page can be had without those before it, each in so many seconds of the clock."""
 
     def __init__(self, clock: Clock, page_seconds: float) -> None:
@@ -114,20 +113,9 @@ class Chapters(PlainTextExtractor):
         self._page_seconds = page_seconds
 
     @contextmanager
-    def extract(
-        self,
-        content: Path,
-        *,
-        declared_media_type: str | None,
-        name: str | None,
-        wall_seconds: float,
-        begin: Beginning = FROM_THE_START,
-    ) -> Iterator[Extraction]:
-        reading = super().extract(
-            content, declared_media_type=declared_media_type, name=name, wall_seconds=wall_seconds
-        )
-        with reading as extraction:
-            yield replace(extraction, pages=islice(self._slowly(extraction.pages), begin.pages, None))
+    def extract(self, content: Path, *, begin: Beginning = FROM_THE_START, **_: object) -> Iterator[Extraction]:
+        pages = (Page(number, text) for number, text in enumerate(content.read_text().split("\f"), start=1))
+        yield Extraction("application/epub+zip", islice(self._slowly(pages), begin.pages, None))
 
     def _slowly(self, pages: Iterator[Page]) -> Iterator[Page]:
         for page in pages:
