@@ -142,13 +142,13 @@ def _piece(engine: Engine, ref: ObjectRef, at: int) -> bytes:
 def _named(engine: Engine, job: Job, survey: Survey, part: list[Line]) -> list[DocumentRequest]:
     named = []
     for line in part:
-        document = _document(engine, line)
-        mark = _mark(job, document)
-        if mark in survey.marks:
-            same = BadSource("duplicate_id", f"the same id as an earlier line: {document_id(document)}")
-            document = _bad(line, same)
-            mark = _mark(job, document)
-        survey.marks.add(mark)
+        entry = _entry(engine, line)
+        if not isinstance(entry, BadSource) and _mark(job, entry) in survey.marks:
+            entry = BadSource("duplicate_id", f"the same id as an earlier line: {document_id(entry)}")
+        document = _bad(line, entry) if isinstance(entry, BadSource) else entry
+        while _mark(job, document) in survey.marks:  # an earlier document is called like this bad line
+            document = replace(document, id=f"{document.id}'")
+        survey.marks.add(_mark(job, document))
         named.append(document)
     if len(survey.marks) > engine.policy.limits.manifest_documents:
         raise DocumentError(
@@ -157,12 +157,11 @@ def _named(engine: Engine, job: Job, survey: Survey, part: list[Line]) -> list[D
     return named
 
 
-def _document(engine: Engine, line: Line) -> DocumentRequest:
+def _entry(engine: Engine, line: Line) -> DocumentRequest | BadSource:
     if line.content is None:
         most = engine.policy.limits.manifest_line_bytes
-        return _bad(line, BadSource("invalid_line", f"longer than {most} bytes; put the content into an object"))
-    read = read_entry(line.content.strip(), line.number)
-    return _bad(line, read) if isinstance(read, BadSource) else read
+        return BadSource("invalid_line", f"longer than {most} bytes; put the content into an object")
+    return read_entry(line.content.strip(), line.number)
 
 
 def _bad(line: Line, why: BadSource) -> DocumentRequest:

@@ -111,6 +111,15 @@ def test_a_bad_line_fails_with_its_number_and_the_others_go_on(scene: Scene, con
     assert (job.state, job.counts.ready, job.counts.failed) == (JobState.PARTIALLY_SUCCEEDED, 2, 1)
 
 
+def test_a_document_that_is_called_like_a_bad_line_is_taken_beside_it(scene: Scene) -> None:
+    job = done(scene, b"\n".join([line("manifest line 2"), b"{", line("c")]))
+
+    assert job.total == 3
+    assert {id_: row.error_code for id_, row in rows(scene, job).items()} == {
+        "manifest line 2": "", "manifest line 2'": "invalid_line", "c": "",
+    }  # fmt: skip
+
+
 def test_the_first_of_two_lines_with_one_id_is_taken(scene: Scene) -> None:
     job = done(scene, b"\n".join([line("a", "first"), *(line(f"d{n}") for n in range(9)), line("a", "second")]))
 
