@@ -5,7 +5,6 @@ import pytest
 from tests.simulation import matrix
 from tests.simulation.conftest import Effort
 from tests.simulation.interleaving import Pair, Schedule, schedules, switched, tossed
-from tests.simulation.long_documents import PAIRS as PARTS
 from tests.simulation.pairs import EVERY as PAIRS
 from tests.simulation.requests_at_once import EVERY as REQUESTS
 from tests.simulation.test_crashes import assert_nothing_wrong
@@ -19,7 +18,7 @@ _SLOW = (
     "redo x cancel",
     "redo x ingest",
 )
-EVERY = (*PAIRS, *PARTS, *REQUESTS)
+EVERY = (*PAIRS, *REQUESTS)
 _BY_NAME = {pair.name: pair for pair in (*EVERY, *matrix.TRIPLES)}
 
 

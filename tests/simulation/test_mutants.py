@@ -27,14 +27,13 @@ from forebay.service.finish import finish as finish_job
 from forebay.service.sweep import Swept
 from tests.simulation import world as worlds
 from tests.simulation.interleaving import interleaved, schedules
-from tests.simulation.long_documents import PAIRS as PARTS
 from tests.simulation.pairs import EVERY as PAIRS
 from tests.simulation.runs import MakeWorld, faults_of, play, shuffled
 from tests.simulation.scenarios import NAMED
 from tests.simulation.tape import Fault, Mode
 from tests.simulation.troubles import Trouble
 
-_PAIRS = {pair.name: pair for pair in (*PAIRS, *PARTS)}
+_PAIRS = {pair.name: pair for pair in PAIRS}
 _SEEDS = 20
 
 Patch = Callable[[pytest.MonkeyPatch], None]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.simulation import matrix, pairs
+from tests.simulation import long_documents, matrix, pairs
 from tests.simulation.interleaving import Schedule, switched, tossed
 from tests.simulation.replay import played
 from tests.simulation.runs import MakeWorld, Run, lagging, play, shuffled
@@ -22,6 +22,7 @@ _RUNS: dict[str, Callable[[], Run]] = {
     "any order": lambda: shuffled(NAMED["long_document"], 3),
     "lagging indexes": lambda: lagging(_ONE, 61),
     "a schedule": lambda: switched(pairs.EVERY[0], Schedule(0, 2, 1)),
+    "a schedule of parts": lambda: switched(long_documents.PAIRS[0], Schedule(0, 2, 1)),
     "three at once": lambda: tossed(matrix.triple_by(5), 5),
 }
 
