@@ -13,6 +13,7 @@ EVENT#<id>                      EVENT            something to be told
 UPLOAD#<id>                     UPLOAD           a presigned upload
 KEY#<id>                        KEY              an API key
 RATE#<tenant>                   <minute>         requests of a tenant in that minute (expires)
+RATE#<tenant>                   documents#<hour>  documents that the tenant asked to ingest in that hour (expires)
 
 sources/<run>/<hash>    inline content, under the run that brought it  (data bucket; expires)
 sources/<run>/<hash>/url, content   a URL, and what was fetched from it  (data bucket; expires)

@@ -42,12 +42,22 @@ def count_request(engine: Engine, tenant: TenantId) -> Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class _Window:
+    """A stretch of time that is counted by itself."""
+
+    number: int
+    seconds: int
+    ends_at: int  # seconds since the epoch
+    ends_in: int  # seconds from now, at least 1
+
+
+@dataclass(frozen=True, slots=True)
 class Admission:
     """What was counted of a request, and in which hour."""
 
     tenant: TenantId
     documents: int
-    hour: "_Window"
+    hour: _Window
 
 
 def admit_documents(engine: Engine, tenant: TenantId, documents: int) -> Admission:
@@ -74,21 +84,11 @@ def count_documents(engine: Engine, tenant: TenantId, documents: int) -> None:
     _count(engine, tenant, documents, _running(engine, _HOUR_SECONDS))
 
 
-def _count(engine: Engine, tenant: TenantId, documents: int, hour: "_Window") -> int:
+def _count(engine: Engine, tenant: TenantId, documents: int, hour: _Window) -> int:
     """How many there are in the hour now. Where there is no quota, or nothing to count, nothing is written."""
     if not engine.policy.limits.documents_per_hour or not documents:
         return 0
     return _counted(engine, keys.document_count(tenant, hour.number), hour, documents)
-
-
-@dataclass(frozen=True, slots=True)
-class _Window:
-    """A stretch of time that is counted by itself."""
-
-    number: int
-    seconds: int
-    ends_at: int  # seconds since the epoch
-    ends_in: int  # seconds from now, at least 1
 
 
 def _running(engine: Engine, seconds: int) -> _Window:
