@@ -43,13 +43,11 @@ class Limits:
     manifest_line_bytes: int = 1_000_000
     manifest_bytes: int = 2_000_000_000
     manifest_part: int = 100  # entries that are kept together
-    metadata_bytes: int = 16_384
     file_bytes: int = 200_000_000
     chunks: int = 100_000
     attempts: int = 8  # claims of one run, or of one part of a long document, before it ends as poison
     part_pages: int = 10_000  # read in one invocation
     parts: int = 12  # of one document; fewer than the 16 messages in a chain at which Lambda suspects a loop
-    list_most: int = 100
     answer_bytes: int = 4_500_000  # of a content answer
     requests_per_minute: int = 600  # of a tenant, over an API that shows a rate
     documents_per_hour: int = 0  # that a tenant may ask to ingest; 0: they are not counted

@@ -22,6 +22,7 @@ from forebay.service.references import find_document
 from forebay.service.sources import row_metadata
 from forebay.service.walk import walk
 
+_PAGE: Final = 100  # documents
 _DOCUMENT_BYTES: Final = 200  # of an answer, at least
 _READS_MOST: Final = 500  # for one answer: large metadata is read document by document
 
@@ -77,7 +78,7 @@ def with_metadata(engine: Engine, views: Sequence[DocumentView]) -> list[Documen
 
 def visible_documents(engine: Engine, tenant: TenantId, collection: Collection) -> Iterator[DocumentView]:
     """All documents of the collection that readers see, read as they are asked for; without metadata."""
-    window = Window(engine.policy.limits.list_most)
+    window = Window(_PAGE)
     while True:
         views, cursor = document_views(engine, tenant, collection, DocumentFilter(), window)
         yield from (view for view in views if view.document.visible is not None)

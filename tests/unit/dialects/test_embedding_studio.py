@@ -13,7 +13,6 @@ from forebay.dialects.embedding_studio.words import STAGES, STATUS, FailureStage
 from forebay.domain.errors import CATALOGUE
 from forebay.domain.requests import BadSource, ObjectSource, Source, TextSource
 from forebay.domain.transitions import JobState
-from tests.engines import memory_engine
 from tests.http_client import Client
 
 RUN = "/embeddings/upsertion-tasks/run"
@@ -84,7 +83,7 @@ def test_what_is_embedded_of_an_item(members: dict[str, Any], source: Source) ->
 def test_an_item_is_remembered_as_it_was_sent() -> None:
     members: dict[str, Any] = {"payload": {"a": None, "n": {"é": [1, 2.5, True, None]}, "big": 10**30}, "item_info": {}}
 
-    document = document_of_item(memory_engine(), an_item(**members, more=1), 3)
+    document = document_of_item(an_item(**members, more=1), 3)
 
     assert json.loads(document.memo) == {"object_id": "o", **members}
     assert document.position == 3
@@ -93,11 +92,11 @@ def test_an_item_is_remembered_as_it_was_sent() -> None:
 def test_metadata_that_does_not_fit_is_left_out() -> None:
     payload = {"text": "t", "long": "x" * 17_000, "year": 2024, "nested": {"a": 1}}
 
-    assert document_of_item(memory_engine(), an_item(payload=payload), 0).metadata == {"year": 2024}
+    assert document_of_item(an_item(payload=payload), 0).metadata == {"year": 2024}
 
 
 def test_an_object_id_that_cannot_be_kept_is_replaced_and_remembered() -> None:
-    document = document_of_item(memory_engine(), an_item("a\nb", payload={"text": "t"}), 0)
+    document = document_of_item(an_item("a\nb", payload={"text": "t"}), 0)
 
     assert document.id is not None
     assert document.id.startswith("a?b#")

@@ -77,8 +77,15 @@ def test_of_named_documents_those_come_that_readers_see(scene: Scene) -> None:
     assert [view.document.id for view in views] == ["b"]
 
 
+def test_those_that_readers_see_come_however_many_they_are(scene: Scene) -> None:
+    scene.submit(a_submit_job([a_document_request(f"d{number}") for number in range(120)]))
+    scene.driver.drain()
+
+    assert len(visible_views(scene.engine, TENANT, COLLECTION)) == 120
+
+
 def test_documents_that_are_too_many_for_one_answer_are_refused() -> None:
-    scene = a_scene(Policy(limits=Limits(answer_bytes=500, list_most=2)))
+    scene = a_scene(Policy(limits=Limits(answer_bytes=500)))
     scene.submit(a_submit_job([a_document_request(id_) for id_ in "abcde"]))
     scene.driver.drain()
 

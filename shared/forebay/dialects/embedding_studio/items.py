@@ -3,19 +3,19 @@
 from forebay.dialects.embedding_studio.bodies import DataItem
 from forebay.domain import requests
 from forebay.domain.document import is_name, stand_in
+from forebay.domain.entry import CALLER_BYTES_MOST
 from forebay.domain.errors import CATALOGUE
 from forebay.domain.metadata import filterable_part, members_line
-from forebay.service.engine import Engine
 
 
-def document_of_item(engine: Engine, item: DataItem, position: int) -> requests.DocumentRequest:
+def document_of_item(item: DataItem, position: int) -> requests.DocumentRequest:
     """The document that the item means. One that can never be stored gets a source that says so, and fails alone."""
     id_, source, payload = item.object_id, source_of_item(item), dict(item.payload or {})
     if not is_name(id_):
         kind = CATALOGUE["invalid_id"]
         id_, source = stand_in(id_), requests.BadSource(kind.code, f"{kind.title} {kind.hint}")
     payload.pop("text", None)
-    metadata = filterable_part(payload, engine.policy.limits.metadata_bytes)
+    metadata = filterable_part(payload, CALLER_BYTES_MOST)
     return requests.DocumentRequest(id_, "", "", source, metadata, position, memo=item.model_dump_json())
 
 

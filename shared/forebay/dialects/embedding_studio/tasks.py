@@ -70,7 +70,7 @@ def _upsert(call: Call, body: UpsertionTaskRunRequest, collection: Collection) -
     command = requests.SubmitJob(
         tenant=call.tenant,
         collection=collection,
-        documents=tuple(document_of_item(engine, item, position) for item, position in items.values()),
+        documents=tuple(document_of_item(item, position) for item, position in items.values()),
         options=default_options(engine, call.tenant, collection),
         properties=memo,
         idempotency_key=f"{UPSERTION}/{task_id}",
