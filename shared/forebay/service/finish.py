@@ -10,7 +10,7 @@ from forebay.domain import keys
 from forebay.domain.document import JobId
 from forebay.domain.events import JOB_EVENT_PREFIX, Event
 from forebay.domain.job import Job, job_of
-from forebay.domain.records import Absent, Has, IsOneOf, Lacks, Put, Record, Update, text
+from forebay.domain.records import Absent, Has, Is, IsOneOf, Lacks, Put, Record, Update, text
 from forebay.domain.times import stamp
 from forebay.domain.transitions import OPEN_JOBS, JobState, finished
 from forebay.service.engine import Engine
@@ -41,8 +41,9 @@ def _final_state(job: Job) -> JobState:
     return finished(ready=sums.ready + sums.unchanged, failed=sums.failed, canceled=sums.canceled)
 
 
-def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_message: str = "") -> None:
-    """Give the job its final state and its event, unless someone has."""
+def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_message: str = "") -> bool:
+    """Give the job its final state and its event, unless someone has, or has read the manifest that `job` says nobody
+    has read: then it has documents. Has it been done here?"""
     now = engine.now()
     event = _event(job, state, now)
     failed = {"error": error_code, "message": error_message[:500]} if error_code else {}
@@ -58,6 +59,7 @@ def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_m
                     IsOneOf("state", tuple(OPEN_JOBS)),
                     job.same_epoch,
                     *(() if error_code else (Lacks("expanding"),)),
+                    Is("parts", job.parts) if job.parts else Lacks("parts"),
                 ),
             ),
             Put(keys.event(event.id), _event_record(engine, job, event, expires), when=(Absent(),)),
@@ -67,6 +69,7 @@ def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_m
         log.info("job ended", extra={"job_id": job.id, "state": state.value, **job.counts.as_mapping()})
         if engine.bus.offer([event]):
             _mark_told(engine, event)
+    return refused is None
 
 
 def tell(engine: Engine, event: Event) -> None:

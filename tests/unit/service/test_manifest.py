@@ -7,7 +7,7 @@ from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain import keys
 from forebay.domain.commands import ExpandJob
 from forebay.domain.document import ObjectRef
-from forebay.domain.errors import CallerError, TransientError
+from forebay.domain.errors import CallerError, Superseded, TransientError
 from forebay.domain.job import Job, Redo, Row, row_of
 from forebay.domain.requests import Address, ObjectSource, RequestUpload, UploadSource
 from forebay.domain.transitions import JobState
@@ -178,6 +178,21 @@ def test_a_manifest_that_changes_before_it_is_read_fails_the_job(scene: Scene) -
     scene.driver.drain()
 
     assert (scene.job(job.id).state, scene.job(job.id).error_code) == (JobState.FAILED, "manifest_changed")
+
+
+def test_a_slower_reader_that_finds_the_manifest_changed_does_not_end_the_job(scene: Scene) -> None:
+    job = asked(scene, lines(20))
+    unread = scene.job(job.id)
+    assert unread.manifest is not None
+    expand(scene.engine, ExpandJob(tenant=TENANT, job=job.id))
+    scene.objects.put_object(BUCKET, KEY, b"another")
+
+    with pytest.raises(Superseded):
+        reading.read_manifest(scene.engine, unread, unread.manifest)
+
+    assert not scene.job(job.id).ended
+    scene.driver.drain()
+    assert (scene.job(job.id).state, scene.told()) == (JobState.SUCCEEDED, ["succeeded"])
 
 
 def test_a_manifest_that_was_read_may_go(scene: Scene) -> None:
