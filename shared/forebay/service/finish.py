@@ -42,8 +42,8 @@ def _final_state(job: Job) -> JobState:
 
 
 def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_message: str = "") -> bool:
-    """Give the job its final state and its event, unless someone has, or has read the manifest that `job` says nobody
-    has read: then it has documents. Has it been done here?"""
+    """Give the job its final state and its event, unless someone has. With an error it ends as a whole, while it is
+    expanded: not when someone has done that meanwhile, or has read its manifest. Has it ended by this?"""
     now = engine.now()
     event = _event(job, state, now)
     failed = {"error": error_code, "message": error_message[:500]} if error_code else {}
@@ -58,7 +58,7 @@ def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_m
                 when=(
                     IsOneOf("state", tuple(OPEN_JOBS)),
                     job.same_epoch,
-                    *(() if error_code else (Lacks("expanding"),)),
+                    Has("expanding") if error_code else Lacks("expanding"),
                     Is("parts", job.parts) if job.parts else Lacks("parts"),
                 ),
             ),

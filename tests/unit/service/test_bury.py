@@ -8,6 +8,7 @@ from forebay.domain.errors import Superseded
 from forebay.domain.job import Redo
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.bury import DeadLetter, bury
+from forebay.service.expand import give_up
 from forebay.service.restart import restart_job
 from tests.builders import COLLECTION, JOB, TENANT, a_document_request, a_run, a_submit_job
 from tests.engines import Driver
@@ -78,6 +79,19 @@ def test_a_job_whose_expansion_died_ends_with_every_document_accounted_for(scene
 
     assert (scene.job(job.id).state, scene.job(job.id).counts.failed) == (JobState.FAILED, 30)
     assert scene.told() == ["failed"]
+
+
+def test_an_expansion_that_another_has_done_meanwhile_is_not_given_up(scene: Scene) -> None:
+    job = scene.submit(a_submit_job([a_document_request(f"d{number}") for number in range(30)]))
+    command = scene.queues.sent.pop()
+    read = scene.job(job.id)
+    scene.driver.do(command)
+
+    give_up(scene.engine, read)
+
+    assert not scene.job(job.id).ended
+    scene.driver.drain()
+    assert (scene.job(job.id).state, scene.told()) == (JobState.SUCCEEDED, ["succeeded"])
 
 
 def test_an_inbox_event_that_died_is_looked_at_once_more(scene: Scene) -> None:
