@@ -18,8 +18,8 @@ RATE#<tenant>                   documents#<hour>  documents that the tenant aske
 sources/<run>/<hash>    inline content, under the run that brought it  (data bucket; expires)
 sources/<run>/<hash>/url, content   a URL, and what was fetched from it  (data bucket; expires)
 requests/<job>.json/<hash>  a request too large for one transaction  (data bucket; expires)
-requests/<job>.parts/<part>  what a manifest names    (data bucket; expires)
-requests/<job>.survey        how far a manifest is read, while it is  (data bucket; expires)
+requests/<job>.json/parts/<part>   what a manifest names, until it is expanded  (data bucket; expires)
+requests/<job>.json/survey/<etag>  how far a manifest is read  (data bucket; expires)
 requests/<job>.memos/<hash>  a large memo of a row    (data bucket; expires)
 runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
 runs/<run>/<attempt>/carry-<pages>.json   what one part of a long document leaves to the next  (data bucket)
@@ -230,18 +230,18 @@ def own_folder(origin: str) -> str:
 
 
 def request_object(job_id: JobId) -> str:
-    """Object key prefix of a request that is expanded in the background; its hash follows."""
+    """Object key prefix of what is kept while a request is expanded; the request's own hash follows."""
     return f"requests/{job_id}.json"
 
 
 def part_object(job_id: JobId, part: int) -> str:
     """Object key of one part of what the job's manifest names."""
-    return f"requests/{job_id}.parts/{part:06d}"
+    return f"{request_object(job_id)}/parts/{part:06d}"
 
 
 def survey_object(job_id: JobId, etag: str) -> str:
     """Object key of how far the job's manifest has been read."""
-    return f"requests/{job_id}.survey/{etag}"
+    return f"{request_object(job_id)}/survey/{etag}"
 
 
 def memo_object(job_id: JobId, memo_sha256: str) -> str:

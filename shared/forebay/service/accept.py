@@ -99,8 +99,8 @@ def accepted(engine: Engine, job: Job) -> None:
     """Every document has its row: from now on the job may end; if it was canceled meanwhile, its rows are next."""
     last = Update(job.record_key, remove=("expanding", "redo"), when=(Has("expanding"), job.same_epoch))
     now = engine.records.write(last)
-    if job.redo is None:
-        engine.objects.delete_prefix(f"{keys.request_object(job.id)}/")
     if not isinstance(now, Refused) and job_of(now).state is JobState.CANCELING:
         engine.queues.offer([CancelJob(tenant=job.tenant, job=job.id)])
     finish(engine, job.id)
+    if job.redo is None:  # last, because a manifest's parts are many; what is left of them expires
+        engine.objects.delete_prefix(f"{keys.request_object(job.id)}/")

@@ -315,6 +315,15 @@ def test_an_expansion_that_is_buried_ends_what_it_has_not_accepted_as_poison(sce
     assert {row.error_code for row in rows(scene, job).values()} == {"", "poison"}
 
 
+def test_nothing_of_a_manifest_is_kept_when_it_is_expanded(scene: Scene) -> None:
+    job = asked(scene, lines(45))
+    expand(hurried(scene, 5.0).engine, ExpandJob(tenant=TENANT, job=job.id))
+
+    scene.driver.drain()
+
+    assert [key for key in scene.data_objects() if key.startswith("requests/")] == []
+
+
 def test_a_manifest_that_nobody_could_read_fails_its_job(scene: Scene) -> None:
     job = asked(scene, lines(3))
 
