@@ -6,7 +6,7 @@ from forebay.domain import keys
 from forebay.domain.commands import ExpandJob
 from forebay.domain.errors import CATALOGUE, Superseded, TransientError
 from forebay.domain.job import Job, JobKind, job_of
-from forebay.domain.records import Has, Refused, Update
+from forebay.domain.records import Has, Is, Refused, Update
 from forebay.domain.requests import DocumentRequest, SubmitJob
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.accept import SLICE, accept_rows, accepted, end_rows
@@ -79,11 +79,13 @@ def _documents(engine: Engine, job: Job, parts: range) -> list[DocumentRequest]:
 
 
 def _moved(engine: Engine, job: Job, done: range) -> Job:
-    """The job as it is now. Whoever is slower sets it back; what is done twice for that has its rows already."""
-    place = Update(job.record_key, set={"part": done.stop}, when=(Has("expanding"), job.same_epoch))
+    """The job as it is now. Whoever finds another ahead leaves it the rest: a message that came twice, or was sent
+    again by `sweep`, would go through all of a long manifest beside the first."""
+    still_so = (Has("expanding"), job.same_epoch, Is("part", done.start))
+    place = Update(job.record_key, set={"part": done.stop}, when=still_so)
     now = engine.records.write(place)
     if isinstance(now, Refused):
-        raise Superseded("the job is expanded or over")
+        raise Superseded("another is ahead, or the job is over")
     return job_of(now)
 
 

@@ -181,7 +181,7 @@ def _surveyed(engine: Engine, job: Job, survey: Survey) -> Job:
         in_shard = Tally(keys.job_shard_marked(mark, shards) for mark in survey.marks)
         filled = frozenset(range(shards)) - set(in_shard)
         canceling: dict[str, Value] = {"canceling": True} if job.state is JobState.CANCELING else {}
-        change: dict[str, Value] = {"total": total, "shards": shards, "parts": survey.parts}
+        change: dict[str, Value] = {"total": total, "shards": shards, "parts": survey.parts, "part": 0}
         writes: list[Write] = [
             Update(
                 job.record_key,

@@ -315,6 +315,20 @@ def test_an_expansion_that_is_buried_ends_what_it_has_not_accepted_as_poison(sce
     assert {row.error_code for row in rows(scene, job).values()} == {"", "poison"}
 
 
+def test_whoever_expands_behind_another_leaves_it_the_rest(scene: Scene) -> None:
+    job = asked(scene, lines(45))
+    command = ExpandJob(tenant=TENANT, job=job.id)
+    expand(hurried(scene, *[100.0] * 6, 5.0).engine, command)
+    ahead = scene.slowed("records.write", lambda: expand(hurried(scene, *[100.0] * 3, 5.0).engine, command))
+
+    with pytest.raises(Superseded):
+        expand(ahead, command)
+    part = scene.job(job.id).part
+    scene.driver.drain()
+
+    assert (part, scene.job(job.id).counts.ready) == (4, 45)
+
+
 def test_nothing_of_a_manifest_is_kept_when_it_is_expanded(scene: Scene) -> None:
     job = asked(scene, lines(45))
     expand(hurried(scene, 5.0).engine, ExpandJob(tenant=TENANT, job=job.id))
