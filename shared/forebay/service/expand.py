@@ -12,7 +12,7 @@ from forebay.domain.transitions import JobState, RowState
 from forebay.service.accept import SLICE, accept_rows, accepted, end_rows
 from forebay.service.engine import Engine
 from forebay.service.finish import end
-from forebay.service.manifest import read_manifest
+from forebay.service.manifest import end_unread, read_manifest
 from forebay.service.remove import MARGIN_SECONDS, expand_removal
 from forebay.service.restart import give_up_redoing, redo_rows
 from forebay.service.settle import CANCELED, POISON, Outcome, ended_row
@@ -55,7 +55,10 @@ def _expand_listed(engine: Engine, command: ExpandJob, job: Job, request: Submit
     job = listed
     while job.part < job.parts:
         taken = _next_parts(job)
-        if not _accept_all(engine, job, request, _documents(engine, job, taken)):
+        documents = _documents(engine, job, taken)
+        if documents is None:
+            raise TransientError("a part of the manifest is not in the object store")
+        if not _accept_all(engine, job, request, documents):
             engine.queues.offer([command])
             return
         job = _moved(engine, job, taken)
@@ -68,12 +71,13 @@ def _next_parts(job: Job) -> range:
     return range(job.part, min(job.part + at_once, job.parts))
 
 
-def _documents(engine: Engine, job: Job, parts: range) -> list[DocumentRequest]:
+def _documents(engine: Engine, job: Job, parts: range) -> list[DocumentRequest] | None:
+    """What the parts name; None when one of them has expired."""
     documents: list[DocumentRequest] = []
     for part in parts:
         found = part_documents(engine, job.id, part)
         if found is None:
-            raise TransientError("a part of the manifest is not in the object store")
+            return None
         documents += found
     return documents
 
@@ -122,13 +126,17 @@ def give_up(engine: Engine, job: Job) -> None:
     if job.manifest is None:
         _end_unaccepted(engine, job, request, _without_row(engine, job, request.documents), POISON)
     elif not job.parts:
-        end(engine, job, JobState.FAILED, "poison", CATALOGUE["poison"].title)
+        end_unread(engine, job, "poison", CATALOGUE["poison"].title)
         return
     while job.part < job.parts:
         taken = range(job.part, min(job.part + _PARTS_ENDED_AT_ONCE, job.parts))
         if engine.remaining_seconds() < MARGIN_SECONDS:
             raise TransientError("there is more of the job to end")
-        _end_unaccepted(engine, job, request, _without_row(engine, job, _documents(engine, job, taken)), POISON)
+        documents = _documents(engine, job, taken)
+        if documents is None:  # nobody knows any more what was in it
+            end(engine, job, JobState.FAILED, "poison", CATALOGUE["poison"].title)
+            return
+        _end_unaccepted(engine, job, request, _without_row(engine, job, documents), POISON)
         job = _moved(engine, job, taken)
     accepted(engine, job)
 

@@ -88,9 +88,16 @@ def read_manifest(engine: Engine, job: Job, ref: ObjectRef) -> Job | None:
         if not survey.marks:
             raise DocumentError("manifest_unreadable", "it has no lines")
     except DocumentError as error:
-        end(engine, job, JobState.FAILED, error.code, f"{error.kind.title[:-1]}: {error.message}.")
+        end_unread(engine, job, error.code, f"{error.kind.title[:-1]}: {error.message}.")
         raise Superseded("the manifest is not to be had") from error
     return _surveyed(engine, job, survey)
+
+
+def end_unread(engine: Engine, job: Job, code: str, message: str) -> None:
+    """End the job as a whole, whose manifest nobody can read: as canceled where somebody had canceled it."""
+    state = JobState.CANCELED if job.state is JobState.CANCELING else JobState.FAILED
+    if end(engine, job, state, code, message):
+        engine.objects.delete_prefix(f"{keys.request_object(job.id)}/")
 
 
 def _parts(engine: Engine, ref: ObjectRef, survey: Survey) -> Iterator[list[Line]]:

@@ -315,6 +315,19 @@ def test_an_expansion_that_is_buried_ends_what_it_has_not_accepted_as_poison(sce
     assert {row.error_code for row in rows(scene, job).values()} == {"", "poison"}
 
 
+def test_a_burial_ends_a_job_of_whose_manifest_a_part_has_expired(scene: Scene) -> None:
+    job = asked(scene, lines(45))
+    command = ExpandJob(tenant=TENANT, job=job.id)
+    expand(hurried(scene, *[100.0] * 8, 5.0).engine, command)
+    del scene.objects.buckets["data"][keys.part_object(job.id, 2)]
+
+    with pytest.raises(TransientError):
+        expand(scene.engine, command)
+    bury(scene.engine, DeadLetter("m1", "{}", command))
+
+    assert (scene.job(job.id).state, scene.job(job.id).error_code) == (JobState.FAILED, "poison")
+
+
 def test_whoever_expands_behind_another_leaves_it_the_rest(scene: Scene) -> None:
     job = asked(scene, lines(45))
     command = ExpandJob(tenant=TENANT, job=job.id)
@@ -336,6 +349,16 @@ def test_nothing_of_a_manifest_is_kept_when_it_is_expanded(scene: Scene) -> None
     scene.driver.drain()
 
     assert [key for key in scene.data_objects() if key.startswith("requests/")] == []
+
+
+def test_a_canceled_job_whose_manifest_went_ends_canceled(scene: Scene) -> None:
+    job = asked(scene, lines(3))
+    cancel_job(scene.engine, TENANT, job.id)
+    scene.objects.buckets[BUCKET].clear()
+
+    scene.driver.drain()
+
+    assert (scene.job(job.id).state, scene.job(job.id).error_code) == (JobState.CANCELED, "manifest_changed")
 
 
 def test_a_manifest_that_nobody_could_read_fails_its_job(scene: Scene) -> None:
