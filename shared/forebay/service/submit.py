@@ -227,7 +227,8 @@ def _record(engine: Engine, job: Job, request: SubmitJob, rows: Sequence[Row]) -
     first += [*listing(engine, job, request.listed_in), *request.also]
     first += [Put(row.record_key, failed_row_record(engine, row)) for row in failed]
     taking = TakeOver(job, good, first, solo=len(rows) == 1, on_existing=request.on_existing)
-    refused = take_over(engine, taking)
+    # What is refused at once takes nothing, and so makes no collection; what is written with the job may be one's.
+    refused = take_over(engine, taking) if good or request.also else engine.records.transact(first)
     if refused is None:
         engine.queues.offer([first_command(job.tenant, row) for row in good])
         log.info("job accepted", extra={"job_id": job.id, "documents": len(rows), "refused": len(failed)})

@@ -143,7 +143,7 @@ def take_over(engine: Engine, taking: TakeOver) -> Hindrance | None:
             *_moves(engine, taking, held),
             *_told(engine, ends),
         ]
-        if taking.rows and taking.job.kind is not JobKind.DELETE and _collection(taking) not in found:
+        if taking.job.kind is not JobKind.DELETE and _collection(taking) not in found:
             writes.append(Put(_collection(taking), {"created": stamp(engine.now())}, when=(Absent(),)))
         if len(writes) > TRANSACTION_MOST:
             return TooManyWrites()
@@ -226,7 +226,7 @@ def _places(taking: TakeOver) -> list[Key]:
 
 
 def _collection(taking: TakeOver) -> Key:
-    """A collection is made by its first use: the first document that is taken, not one that is refused at once."""
+    """A collection is made by its first use."""
     return keys.collection(taking.job.tenant, taking.job.collection)
 
 
