@@ -14,7 +14,7 @@ from typing import Final
 from forebay.domain import keys
 from forebay.domain.commands import ExpandJob
 from forebay.domain.document import JobId, TenantId
-from forebay.domain.errors import CallerError, Superseded
+from forebay.domain.errors import CallerError, Superseded, TransientError
 from forebay.domain.job import COUNTED, REDONE, Counter, Counts, Job, JobKind, Redo, Row, counter_of, row_of
 from forebay.domain.records import Absent, Is, Lacks, Put, Query, Update, Value, Write
 from forebay.domain.requests import OnExisting
@@ -200,9 +200,11 @@ def _redo(engine: Engine, job: Job, former: Sequence[Row]) -> None:
 
 
 def give_up_redoing(engine: Engine, job: Job, outcome: Outcome) -> None:
-    """What still waits to be done again ends so."""
-    for shard in range(job.shards):
+    """What still waits to be done again ends so; resumable. Raises Superseded, TransientError."""
+    for shard in job.open_shards:
         for page in pages(engine, Query(keys.job_rows(job.id, shard), prefix="R#", limit=_PAGE)):
+            if engine.remaining_seconds() < MARGIN_SECONDS:
+                raise TransientError("there is more of the job to end")
             _end(engine, job, [row for row in map(row_of, page) if job.redoes(row)], outcome)
     accepted(engine, job)
 

@@ -8,7 +8,7 @@ from forebay.adapters.memory_fetcher import Answer
 from forebay.domain import keys
 from forebay.domain.commands import ExpandJob, ExtractDocument
 from forebay.domain.document import TenantId
-from forebay.domain.errors import CallerError, DocumentError
+from forebay.domain.errors import CallerError, DocumentError, TransientError
 from forebay.domain.job import Job, Redo
 from forebay.domain.requests import (
     Address,
@@ -529,6 +529,23 @@ def test_a_restart_that_does_not_come_to_its_rows_can_be_restarted(
     assert (between.counts.ended, between.counts.unchanged) == (30, 0)
     assert (scene.job(job.id).state, scene.job(job.id).counts.unchanged) == (JobState.SUCCEEDED, 30)
     assert len(scene.found("turbine")) == 10
+
+
+def test_a_burial_of_a_restart_that_has_no_time_left_goes_on_in_another(scene: Scene) -> None:
+    job = submit_texts(scene, {f"d{number}": "turbine" for number in range(210)})
+    scene.driver.drain(most=2_000)
+    again(scene, job, Redo.ALL)
+    times = iter([100.0, 100.0, 5.0])
+    letter = DeadLetter("m1", "{}", ExpandJob(tenant=TENANT, job=job.id))
+    scene.queues.sent.clear()
+
+    with pytest.raises(TransientError):
+        bury(replace(scene.engine, remaining_seconds=lambda: next(times)), letter)
+    before = scene.job(job.id)
+    bury(scene.engine, letter)
+
+    assert (before.state, scene.job(job.id).state) == (JobState.QUEUED, JobState.FAILED)
+    assert scene.job(job.id).counts.failed == 210
 
 
 def test_a_job_whose_request_is_lost_is_not_restarted(scene: Scene) -> None:
