@@ -19,7 +19,9 @@ from forebay.service.sources import unlocated_row
 from forebay.service.submit import stored_request
 from forebay.service.walk import walk
 
-COUNTED_RUNNING_MOST: Final = 200  # open rows; of a larger job all open documents are shown as queued
+# Open rows, and rows at all, because the open ones are found among all: beyond, all open documents are shown as queued.
+COUNTED_RUNNING_MOST: Final = 200
+_LOOKED_THROUGH_MOST: Final = keys.ROWS_PER_SHARD * keys.JOB_SHARDS_MOST
 _ROUNDS_MOST = 20
 
 
@@ -132,7 +134,7 @@ def view_of(engine: Engine, job: Job) -> JobView:
     places = [keys.counter(job.id, shard) for shard in range(job.shards)]
     counters = [counter_of(record) for record in engine.records.get_many(places).values()]
     sums = sum((counter.counts for counter in counters), start=Counts()) if counters else job.counts
-    counted = job.total - sums.ended <= COUNTED_RUNNING_MOST
+    counted = job.total <= _LOOKED_THROUGH_MOST and job.total - sums.ended <= COUNTED_RUNNING_MOST
     working = _working(engine, job) if counted else []
     starts = [counter.started_at for counter in counters if counter.started_at]
     return _view(job, _Standing(sums, working, starts, counted=counted))

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 
+from forebay.domain import keys
 from forebay.domain.document import JobId, TenantId
 from forebay.domain.errors import CallerError
 from forebay.domain.requests import BadSource, TextSource, Window
@@ -77,6 +78,17 @@ def test_the_running_documents_of_a_large_job_are_not_counted(scene: Scene) -> N
 
     assert (large.running_counted, large.documents["running"], large.documents["queued"]) == (False, 0, 201)
     assert (ended.running_counted, ended.documents["ready"]) == (True, 201)
+
+
+def test_the_last_running_documents_of_a_very_large_job_are_not_looked_for_among_all(scene: Scene) -> None:
+    job = scene.submit(a_submit_job([a_document_request("a"), a_document_request("b")]))
+    scene.driver.do(scene.queues.sent.pop(0))
+    counter = keys.counter(job.id, 0)
+    scene.records.records[counter] = {**scene.records.records[counter], "ready": 20_000}
+
+    view = view_of(scene.engine, replace(scene.job(job.id), total=20_002))
+
+    assert (view.running_counted, view.documents["running"], view.documents["queued"]) == (False, 0, 2)
 
 
 def test_a_removal_that_grows_while_it_is_looked_at_never_counts_below_zero(scene: Scene) -> None:

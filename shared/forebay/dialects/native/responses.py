@@ -119,8 +119,8 @@ class CountsBody(ResponseBody):
     running_counted: bool = Field(
         default=True,
         exclude_if=lambda counted: counted is True,
-        description="False, and only then present, in a job with very many open documents: `running` is 0 and all "
-        "of them stand under `queued`.",
+        description="False, and only then present, in a job of very many documents, or with many of them open: "
+        "`running` is 0 and all of the open ones stand under `queued`.",
     )
 
 
