@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 from forebay.domain.requests import ObjectSource, SubmitJob
 from forebay.domain.transitions import JobState
 from forebay.service.remove_collection import remove_collection
 from forebay.service.submit import submit
+from tests.simulation.interleaving import Act, Pair, delivery, take
 from tests.simulation.scenario import ONE, Scenario
 from tests.simulation.users import SMALL, cancel, delete, ended, is_gone, job, jobs, restart, send, shows, words
-from tests.simulation.world import COLLECTION, TENANT, World
+from tests.simulation.world import COLLECTION, TENANT, Message, World
 
 _COUNT = 30  # three parts
 _KEY = f"files/{TENANT}/list.ndjson"
@@ -85,10 +87,14 @@ def _deleted_meanwhile(world: World) -> list[str]:
     return is_gone(world, "d7") + shows(world, "d8", ONE) + ended(job(world, "first"), _SOME_BAD)
 
 
+def _remove_collection(world: World) -> None:
+    world.ask(lambda engine: remove_collection(engine, TENANT, COLLECTION))
+
+
 def _delete_collection(world: World) -> None:
     _send(world)
     world.deliver_some(6)
-    world.ask(lambda engine: remove_collection(engine, TENANT, COLLECTION))
+    _remove_collection(world)
 
 
 def _collection_deleted(world: World) -> list[str]:
@@ -114,4 +120,63 @@ EVERY: tuple[Scenario, ...] = (
     Scenario("manifest_delete_meanwhile", _delete_meanwhile, _deleted_meanwhile, big=True),
     Scenario("manifest_delete_collection", _delete_collection, _collection_deleted, big=True),
     Scenario("manifest_empty", _not_a_manifest, _failed_whole),
+)
+
+
+# -- at the same time ------------------------------------------------------------------------------------------------
+
+_FEW = 12  # two parts
+
+
+def _read(world: World) -> Message:
+    _send(world, count=_FEW)
+    return take(world, "control")
+
+
+def _twice(world: World) -> tuple[Act, Act]:
+    message = _read(world)
+    return delivery(world, message), delivery(world, replace(message, id="copy"))
+
+
+def _and_cancel(world: World) -> tuple[Act, Act]:
+    return delivery(world, _read(world)), lambda: cancel(world, "first")
+
+
+def _and_bury(world: World) -> tuple[Act, Act]:
+    message = _read(world)
+    return delivery(world, message), delivery(world, replace(message, id="dead", verb="bury"))
+
+
+def _and_changed(world: World) -> tuple[Act, Act]:
+    return delivery(world, _read(world)), lambda: world.user_puts(_KEY, _line("other").encode())
+
+
+def _and_delete_collection(world: World) -> tuple[Act, Act]:
+    return delivery(world, _read(world)), lambda: _remove_collection(world)
+
+
+def _canceled_or_ready(world: World) -> list[str]:
+    listed = job(world, "first")
+    counts = listed.counts
+    wrong = [] if (listed.total, counts.ready + counts.canceled) == (_FEW, _FEW) else [f"it counts {counts}"]
+    return wrong + ended(listed, JobState.CANCELED if counts.canceled else JobState.SUCCEEDED)
+
+
+def _all_or_none(world: World) -> list[str]:
+    """A manifest that was not read fails as a whole; one that was is done, but for what a burial ended."""
+    listed = job(world, "first")
+    if listed.state is JobState.FAILED and not listed.total:
+        return [wrong for n in range(_FEW) for wrong in is_gone(world, f"d{n}")]
+    ready = sum(not shows(world, f"d{n}", words(f"d{n}")) for n in range(_FEW))
+    counts = listed.counts
+    right = listed.total == counts.ended == _FEW and counts.ready == ready
+    return [] if right else [f"{ready} documents are shown, the job of {listed.total} counts {counts}"]
+
+
+PAIRS: tuple[Pair, ...] = (
+    Pair("manifest x the same", _twice, _all(_FEW)),
+    Pair("manifest x cancel", _and_cancel, _canceled_or_ready),
+    Pair("manifest x bury", _and_bury, _all_or_none),
+    Pair("manifest x changed", _and_changed, _all_or_none),
+    Pair("manifest x delete the collection", _and_delete_collection),
 )
