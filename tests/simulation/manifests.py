@@ -13,7 +13,7 @@ from tests.simulation.scenario import ONE, Scenario
 from tests.simulation.users import SMALL, cancel, delete, ended, is_gone, job, jobs, restart, send, shows, words
 from tests.simulation.world import COLLECTION, TENANT, Message, World
 
-_COUNT = 30  # three parts
+_COUNT = 30  # three bundles
 _KEY = f"files/{TENANT}/list.ndjson"
 _SOME_BAD = JobState.PARTIALLY_SUCCEEDED
 
@@ -125,7 +125,7 @@ EVERY: tuple[Scenario, ...] = (
 
 # -- at the same time ------------------------------------------------------------------------------------------------
 
-_FEW = 12  # two parts
+_FEW = 14  # two bundles
 
 
 def _read(world: World) -> Message:

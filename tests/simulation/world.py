@@ -65,7 +65,7 @@ COLLECTION = Collection("manuals")
 RECEIVES_MOST = 5
 _BATCH_MOST = {"intake": 10, "bury": 10}  # messages an invocation, as in the template; of other queues one
 PART_PAGES = 3  # of a long document, read in one invocation
-PART_ENTRIES = 12  # of a part of a manifest
+BUNDLE_ENTRIES = 12  # of a manifest
 _DELIVERIES_MOST = 20_000
 _ROUNDS_MOST = 120
 
@@ -224,7 +224,9 @@ class World:
             remaining_seconds=lambda: 300.0,
             sleep=self.clock.move,
             policy=Policy(
-                times=TIMES, limits=Limits(part_pages=PART_PAGES, manifest_part=PART_ENTRIES), anonymous_tenant=TENANT
+                times=TIMES,
+                limits=Limits(part_pages=PART_PAGES, manifest_bundle=BUNDLE_ENTRIES),
+                anonymous_tenant=TENANT,
             ),
         )
 

@@ -109,8 +109,8 @@ class Job:
     expanding: bool = False  # some documents are not accepted yet
     named: bool = False  # a deletion: of the documents that its request names, not of all
     manifest: ObjectRef | None = None  # the version of the object that names its documents, one a line
-    parts: int = 0  # into which the manifest was divided; 0 until it has been read, and `total` and `shards` likewise
-    part: int = 0  # the first that is not expanded yet
+    bundles: int = 0  # of the entries of the manifest; 0 until it has been read, and `total` and `shards` likewise
+    bundle: int = 0  # the first that is not expanded yet
     redo: Redo | None = None  # while it is expanded after a restart: of which documents
     refuses_existing: bool = False  # documents that are there already are not replaced
     filled: frozenset[int] = frozenset()  # shards whose rows have all ended
@@ -180,8 +180,8 @@ def job_of(record: Record) -> Job:
         expanding=bool(record.get("expanding")),
         named=bool(record.get("named")),
         manifest=ref_of(text(record, "manifest")),
-        parts=number(record, "parts"),
-        part=number(record, "part"),
+        bundles=number(record, "bundles"),
+        bundle=number(record, "bundle"),
         redo=Redo(text(record, "redo")) if "redo" in record else None,
         refuses_existing=bool(record.get("refuses_existing")),
         filled=numbers(record, "filled"),

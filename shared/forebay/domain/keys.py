@@ -18,7 +18,7 @@ RATE#<tenant>                   documents#<hour>  documents that the tenant aske
 sources/<run>/<hash>    inline content, under the run that brought it  (data bucket; expires)
 sources/<run>/<hash>/url, content   a URL, and what was fetched from it  (data bucket; expires)
 requests/<job>.json/<hash>  a request too large for one transaction  (data bucket; expires)
-requests/<job>.json/parts/<part>   what a manifest names, until it is expanded  (data bucket; expires)
+requests/<job>.json/bundles/<bundle>   what a manifest names, until it is expanded  (data bucket; expires)
 requests/<job>.json/survey/<etag>  how far a manifest is read  (data bucket; expires)
 requests/<job>.memos/<hash>  a large memo of a row    (data bucket; expires)
 runs/<run>/<attempt>/<batch>.json   pages and chunks      (data bucket)
@@ -234,9 +234,9 @@ def request_object(job_id: JobId) -> str:
     return f"requests/{job_id}.json"
 
 
-def part_object(job_id: JobId, part: int) -> str:
-    """Object key of one part of what the job's manifest names."""
-    return f"{request_object(job_id)}/parts/{part:06d}"
+def bundle_object(job_id: JobId, bundle: int) -> str:
+    """Object key of one bundle of what the job's manifest names."""
+    return f"{request_object(job_id)}/bundles/{bundle:06d}"
 
 
 def survey_object(job_id: JobId, etag: str) -> str:

@@ -102,5 +102,5 @@ def accepted(engine: Engine, job: Job) -> None:
     if not isinstance(now, Refused) and job_of(now).state is JobState.CANCELING:
         engine.queues.offer([CancelJob(tenant=job.tenant, job=job.id)])
     finish(engine, job.id)
-    if job.redo is None:  # last, because a manifest's parts are many; what is left of them expires
+    if job.redo is None:  # last, because a manifest's bundles are many; what is left of them expires
         engine.objects.delete_prefix(f"{keys.request_object(job.id)}/")

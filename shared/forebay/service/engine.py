@@ -42,7 +42,7 @@ class Limits:
     manifest_documents: int = 1_000_000
     manifest_line_bytes: int = 1_000_000
     manifest_bytes: int = 2_000_000_000
-    manifest_part: int = 100  # entries that are kept together
+    manifest_bundle: int = 100  # entries that are kept together
     file_bytes: int = 200_000_000
     chunks: int = 100_000
     attempts: int = 8  # claims of one run, or of one part of a long document, before it ends as poison

@@ -16,11 +16,11 @@ from forebay.service.manifest import end_unread, read_manifest
 from forebay.service.remove import MARGIN_SECONDS, expand_removal
 from forebay.service.restart import give_up_redoing, redo_rows
 from forebay.service.settle import CANCELED, POISON, Outcome, ended_row
-from forebay.service.sources import document_id, part_documents, row_for, unaccepted_row
+from forebay.service.sources import bundle_documents, document_id, row_for, unaccepted_row
 from forebay.service.submit import stored_request
 from forebay.service.take_over import TakeOver
 
-_PARTS_ENDED_AT_ONCE = 5  # their content is kept for a restart, which has to fit into the margin
+_BUNDLES_ENDED_AT_ONCE = 5  # their content is kept for a restart, which has to fit into the margin
 
 
 def expand(engine: Engine, command: ExpandJob) -> None:
@@ -47,17 +47,17 @@ def expand(engine: Engine, command: ExpandJob) -> None:
 
 
 def _expand_listed(engine: Engine, command: ExpandJob, job: Job, request: SubmitJob) -> None:
-    """Read the manifest, if nobody has; then go on with the first part that is not expanded."""
-    listed = job if job.parts or job.manifest is None else read_manifest(engine, job, job.manifest)
+    """Read the manifest, if nobody has; then go on with the first bundle that is not expanded."""
+    listed = job if job.bundles or job.manifest is None else read_manifest(engine, job, job.manifest)
     if listed is None:
         engine.queues.offer([command])
         return
     job = listed
-    while job.part < job.parts:
-        taken = _next_parts(job)
+    while job.bundle < job.bundles:
+        taken = _next_bundles(job)
         documents = _documents(engine, job, taken)
         if documents is None:
-            raise TransientError("a part of the manifest is not in the object store")
+            raise TransientError("a bundle of the manifest is not in the object store")
         if not _accept_all(engine, job, request, documents):
             engine.queues.offer([command])
             return
@@ -65,17 +65,17 @@ def _expand_listed(engine: Engine, command: ExpandJob, job: Job, request: Submit
     accepted(engine, job)
 
 
-def _next_parts(job: Job) -> range:
-    """Rows that only end are recorded shard by shard: of more parts, there are more in each shard."""
-    at_once = _PARTS_ENDED_AT_ONCE if job.state is JobState.CANCELING else 1
-    return range(job.part, min(job.part + at_once, job.parts))
+def _next_bundles(job: Job) -> range:
+    """Rows that only end are recorded shard by shard: of more bundles, there are more in each shard."""
+    at_once = _BUNDLES_ENDED_AT_ONCE if job.state is JobState.CANCELING else 1
+    return range(job.bundle, min(job.bundle + at_once, job.bundles))
 
 
-def _documents(engine: Engine, job: Job, parts: range) -> list[DocumentRequest] | None:
-    """What the parts name; None when one of them has expired."""
+def _documents(engine: Engine, job: Job, bundles: range) -> list[DocumentRequest] | None:
+    """What the bundles name; None when one of them has expired."""
     documents: list[DocumentRequest] = []
-    for part in parts:
-        found = part_documents(engine, job.id, part)
+    for bundle in bundles:
+        found = bundle_documents(engine, job.id, bundle)
         if found is None:
             return None
         documents += found
@@ -85,8 +85,8 @@ def _documents(engine: Engine, job: Job, parts: range) -> list[DocumentRequest] 
 def _moved(engine: Engine, job: Job, done: range) -> Job:
     """The job as it is now. Whoever finds another ahead leaves it the rest: a message that came twice, or was sent
     again by `sweep`, would go through all of a long manifest beside the first."""
-    still_so = (Has("expanding"), job.same_epoch, Is("part", done.start))
-    place = Update(job.record_key, set={"part": done.stop}, when=still_so)
+    still_so = (Has("expanding"), job.same_epoch, Is("bundle", done.start))
+    place = Update(job.record_key, set={"bundle": done.stop}, when=still_so)
     now = engine.records.write(place)
     if isinstance(now, Refused):
         raise Superseded("another is ahead, or the job is over")
@@ -125,11 +125,11 @@ def give_up(engine: Engine, job: Job) -> None:
         return
     if job.manifest is None:
         _end_unaccepted(engine, job, request, _without_row(engine, job, request.documents), POISON)
-    elif not job.parts:
+    elif not job.bundles:
         end_unread(engine, job, "poison", CATALOGUE["poison"].title)
         return
-    while job.part < job.parts:
-        taken = range(job.part, min(job.part + _PARTS_ENDED_AT_ONCE, job.parts))
+    while job.bundle < job.bundles:
+        taken = range(job.bundle, min(job.bundle + _BUNDLES_ENDED_AT_ONCE, job.bundles))
         if engine.remaining_seconds() < MARGIN_SECONDS:
             raise TransientError("there is more of the job to end")
         documents = _documents(engine, job, taken)

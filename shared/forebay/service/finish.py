@@ -59,7 +59,7 @@ def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_m
                     IsOneOf("state", tuple(OPEN_JOBS)),
                     job.same_epoch,
                     Has("expanding") if error_code else Lacks("expanding"),
-                    Is("parts", job.parts) if job.parts else Lacks("parts"),
+                    Is("bundles", job.bundles) if job.bundles else Lacks("bundles"),
                 ),
             ),
             Put(keys.event(event.id), _event_record(engine, job, event, expires), when=(Absent(),)),

@@ -1,7 +1,7 @@
-"""Read a job's manifest: its lines become parts of our own, and the job gets its total and its counters.
+"""Read a job's manifest: its lines become bundles of our own, and the job gets its total and its counters.
 
-What is expanded later, ended or done again comes from the parts, so that the manifest is read once and may go then. It
-is read a piece at a time; when the invocation's time is over, how far it is read is kept, and another goes on there.
+What is expanded or ended later comes from the bundles, so that the manifest is read once and may go then. It is read
+some bytes at a time; when the invocation's time is over, how far it is read is kept, and another goes on there.
 """
 
 import json
@@ -27,7 +27,7 @@ from forebay.service.sources import document_id
 from forebay.service.throttle import count_documents
 
 _PIECE_BYTES: Final = 4_000_000  # of the manifest, read at once
-_PART_BYTES: Final = 4_000_000  # of lines kept together
+_BUNDLE_BYTES: Final = 4_000_000  # of lines kept together
 _MARK_BYTES: Final = 12
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 _FOREIGN: Final = {b"\x1f\x8b": "it is compressed by gzip", b"PK\x03\x04": "it is a zip archive",
@@ -45,16 +45,16 @@ class Line:
 
 @dataclass(slots=True)
 class Survey:
-    """How far the manifest is read; always at the end of a part."""
+    """How far the manifest is read; always at the end of a bundle."""
 
     offset: int = 0
     line: int = 0
-    parts: int = 0
+    bundles: int = 0
     marks: set[bytes] = field(default_factory=set)  # of the documents so far
 
     def pack(self) -> bytes:
         """As it is kept between two invocations."""
-        head = json.dumps([self.offset, self.line, self.parts]).encode()
+        head = json.dumps([self.offset, self.line, self.bundles]).encode()
         return head + b"\n" + b"".join(self.marks)
 
     @classmethod
@@ -63,25 +63,25 @@ class Survey:
         if kept is None:
             return cls()
         head, _, marks = kept.partition(b"\n")
-        offset, line, parts = json.loads(head)
-        return cls(offset, line, parts, {marks[at : at + _MARK_BYTES] for at in range(0, len(marks), _MARK_BYTES)})
+        offset, line, bundles = json.loads(head)
+        return cls(offset, line, bundles, {marks[at : at + _MARK_BYTES] for at in range(0, len(marks), _MARK_BYTES)})
 
 
 def read_manifest(engine: Engine, job: Job, ref: ObjectRef) -> Job | None:
     """The job with its total; None when there is more to read, in another invocation, or when the job has failed.
 
-    Idempotent: the same parts and the same total, however often and by whomever it is read. Raises Superseded,
+    Idempotent: the same bundles and the same total, however often and by whomever it is read. Raises Superseded,
     TransientError.
     """
     kept = keys.survey_object(job.id, ref.etag or "none")
     survey = Survey.unpack(engine.objects.get(kept))
     try:
-        for part in _parts(engine, ref, survey):
+        for bundle in _bundles(engine, ref, survey):
             engine.objects.put(
-                keys.part_object(job.id, survey.parts), packed_documents(_named(engine, job, survey, part))
+                keys.bundle_object(job.id, survey.bundles), packed_documents(_named(engine, job, survey, bundle))
             )
-            survey.offset, survey.line = part[-1].end, part[-1].number
-            survey.parts += 1
+            survey.offset, survey.line = bundle[-1].end, bundle[-1].number
+            survey.bundles += 1
             if engine.remaining_seconds() < MARGIN_SECONDS and survey.offset < ref.size_bytes:
                 engine.objects.put(kept, survey.pack())
                 return None
@@ -100,18 +100,18 @@ def end_unread(engine: Engine, job: Job, code: str, message: str) -> None:
         engine.objects.delete_prefix(f"{keys.request_object(job.id)}/")
 
 
-def _parts(engine: Engine, ref: ObjectRef, survey: Survey) -> Iterator[list[Line]]:
+def _bundles(engine: Engine, ref: ObjectRef, survey: Survey) -> Iterator[list[Line]]:
     """The lines in groups that are kept together; where they are cut depends on the manifest alone."""
-    part: list[Line] = []
+    bundle: list[Line] = []
     size = 0
     for line in _lines(engine, ref, survey.offset, survey.line):
-        part.append(line)
+        bundle.append(line)
         size += len(line.content or b"")
-        if len(part) >= engine.policy.limits.manifest_part or size >= _PART_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
+        if len(bundle) >= engine.policy.limits.manifest_bundle or size >= _BUNDLE_BYTES:
+            yield bundle
+            bundle, size = [], 0
+    if bundle:
+        yield bundle
 
 
 def _lines(engine: Engine, ref: ObjectRef, offset: int, number: int) -> Iterator[Line]:
@@ -146,9 +146,9 @@ def _piece(engine: Engine, ref: ObjectRef, at: int) -> bytes:
     return b" " * len(_UTF8_BOM) + piece[len(_UTF8_BOM) :] if piece.startswith(_UTF8_BOM) else piece
 
 
-def _named(engine: Engine, job: Job, survey: Survey, part: list[Line]) -> list[DocumentRequest]:
+def _named(engine: Engine, job: Job, survey: Survey, bundle: list[Line]) -> list[DocumentRequest]:
     named = []
-    for line in part:
+    for line in bundle:
         entry = _entry(engine, line)
         if not isinstance(entry, BadSource) and _mark(job, entry) in survey.marks:
             entry = BadSource("duplicate_id", f"the same id as an earlier line: {document_id(entry)}")
@@ -188,12 +188,12 @@ def _surveyed(engine: Engine, job: Job, survey: Survey) -> Job:
         in_shard = Tally(keys.job_shard_marked(mark, shards) for mark in survey.marks)
         filled = frozenset(range(shards)) - set(in_shard)
         canceling: dict[str, Value] = {"canceling": True} if job.state is JobState.CANCELING else {}
-        change: dict[str, Value] = {"total": total, "shards": shards, "parts": survey.parts, "part": 0}
+        change: dict[str, Value] = {"total": total, "shards": shards, "bundles": survey.bundles, "bundle": 0}
         writes: list[Write] = [
             Update(
                 job.record_key,
                 set={**change, **({"filled": filled} if filled else {})},
-                when=(Has("expanding"), Lacks("parts"), Is("state", job.state.value)),
+                when=(Has("expanding"), Lacks("bundles"), Is("state", job.state.value)),
             )
         ]
         writes += [Put(keys.counter(job.id, shard), {"left": n, **canceling}) for shard, n in in_shard.items()]
@@ -203,6 +203,6 @@ def _surveyed(engine: Engine, job: Job, survey: Survey) -> Job:
         job = job_of(record) if record is not None else replace(job, state=JobState.FAILED)
         if job.ended:
             raise Superseded("the job is over")
-        if job.parts:
+        if job.bundles:
             return job
     raise TransientError("the job stays contended")

@@ -204,9 +204,9 @@ def _source_again(engine: Engine, row: Row) -> Source | None:
     return UrlSource(url.decode()) if url is not None else None
 
 
-def part_documents(engine: Engine, job: JobId, part: int) -> list[DocumentRequest] | None:
-    """The documents that one part of the job's manifest names; None when it has expired."""
-    packed = engine.objects.get(keys.part_object(job, part))
+def bundle_documents(engine: Engine, job: JobId, bundle: int) -> list[DocumentRequest] | None:
+    """The documents that one bundle of the job's manifest names; None when it has expired."""
+    packed = engine.objects.get(keys.bundle_object(job, bundle))
     if packed is None:
         return None
     return list(unpacked_documents(json.loads(packed)))

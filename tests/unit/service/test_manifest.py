@@ -25,7 +25,7 @@ from tests.engines import memory_engine
 from tests.unit.service.scene import Scene, a_scene
 
 BUCKET, KEY = "archive", "list.ndjson"
-LIMITS = Limits(manifest_part=8, manifest_line_bytes=200, manifest_documents=100)
+LIMITS = Limits(manifest_bundle=8, manifest_line_bytes=200, manifest_documents=100)
 
 
 @pytest.fixture
@@ -245,12 +245,12 @@ def test_reading_and_expanding_go_on_in_other_invocations(scene: Scene) -> None:
     scene.queues.sent.clear()
 
     expand(hurried(scene, 5.0).engine, command)
-    read = scene.job(job.id).parts
+    read = scene.job(job.id).bundles
     expand(hurried(scene, *[100.0] * 7, 5.0).engine, command)
-    part = scene.job(job.id).part
+    bundle = scene.job(job.id).bundle
     scene.driver.drain()
 
-    assert (read, part) == (0, 2)
+    assert (read, bundle) == (0, 2)
     assert (scene.job(job.id).total, scene.job(job.id).counts.ready) == (45, 45)
 
 
@@ -315,11 +315,11 @@ def test_an_expansion_that_is_buried_ends_what_it_has_not_accepted_as_poison(sce
     assert {row.error_code for row in rows(scene, job).values()} == {"", "poison"}
 
 
-def test_a_burial_ends_a_job_of_whose_manifest_a_part_has_expired(scene: Scene) -> None:
+def test_a_burial_ends_a_job_of_whose_manifest_a_bundle_has_expired(scene: Scene) -> None:
     job = asked(scene, lines(45))
     command = ExpandJob(tenant=TENANT, job=job.id)
     expand(hurried(scene, *[100.0] * 8, 5.0).engine, command)
-    del scene.objects.buckets["data"][keys.part_object(job.id, 2)]
+    del scene.objects.buckets["data"][keys.bundle_object(job.id, 2)]
 
     with pytest.raises(TransientError):
         expand(scene.engine, command)
@@ -336,10 +336,10 @@ def test_whoever_expands_behind_another_leaves_it_the_rest(scene: Scene) -> None
 
     with pytest.raises(Superseded):
         expand(ahead, command)
-    part = scene.job(job.id).part
+    bundle = scene.job(job.id).bundle
     scene.driver.drain()
 
-    assert (part, scene.job(job.id).counts.ready) == (4, 45)
+    assert (bundle, scene.job(job.id).counts.ready) == (4, 45)
 
 
 def test_nothing_of_a_manifest_is_kept_when_it_is_expanded(scene: Scene) -> None:
