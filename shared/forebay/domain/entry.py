@@ -183,7 +183,10 @@ class JobDocumentBody(RequestBody):
 def read_entry(line: bytes, position: int) -> DocumentRequest | BadSource:
     """What a line of a manifest names, or why it names nothing."""
     try:
-        return entry_request(JobDocumentBody.model_validate(read_json(line.decode())), position)
+        entry = read_json(line.decode())
+        if not isinstance(entry, dict):
+            return _bad_line("not a JSON object")
+        return entry_request(JobDocumentBody.model_validate(entry), position)
     except UnicodeDecodeError:
         return _bad_line("not UTF-8")
     except json.JSONDecodeError as error:

@@ -96,6 +96,7 @@ def test_the_request_is_answered_before_the_manifest_is_read(scene: Scene) -> No
     [
         (b"{", "line 2: not JSON: Expecting property name enclosed in double quotes at character 2"),
         (b'{"id": "a"}', "line 2: source: Field required"),
+        (b"[]", "line 2: not a JSON object"),
         (b'{"id": "a", "source": {"type": "text"}}', "line 2: source.text: Field required"),
         (b'{"id": "a", "source": {"type": "text", "text": "\xff"}}', "line 2: not UTF-8"),
         (line("a", "x" * 200), "line 2: longer than 200 bytes; put the content into an object"),
