@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 
+from forebay.domain import keys
 from forebay.domain.requests import ObjectSource, SubmitJob
 from forebay.domain.transitions import JobState
 from forebay.service.remove_collection import remove_collection
@@ -139,7 +140,15 @@ def _twice(world: World) -> tuple[Act, Act]:
 
 
 def _and_cancel(world: World) -> tuple[Act, Act]:
-    return delivery(world, _read(world)), lambda: cancel(world, "first")
+    return delivery(world, _read(world)), lambda: _cancel_and_look(world)
+
+
+def _cancel_and_look(world: World) -> None:
+    """From the answer on nothing becomes visible: whatever could do that has to find the mark."""
+    cancel(world, "first")
+    listed, records = job(world, "first"), world.records()
+    unmarked = [shard for shard in listed.open_shards if not records[keys.counter(listed.id, shard)].get("canceling")]
+    assert listed.ended or not unmarked, f"canceled, and shards {unmarked} go on"
 
 
 def _and_bury(world: World) -> tuple[Act, Act]:

@@ -21,12 +21,12 @@ from forebay.domain.records import Has, Is, Key, Refused, Update
 from forebay.domain.stored_document import Document, Stop, document_of
 from forebay.domain.transitions import DocumentState
 from forebay.entrypoints import worker
-from forebay.service import cut, embed, extract, fetch, finish, publish, purge, settle, take_over
+from forebay.service import cancel, cut, embed, extract, fetch, finish, publish, purge, settle, take_over
 from forebay.service.engine import Engine
 from forebay.service.finish import finish as finish_job
 from forebay.service.sweep import Swept
 from tests.simulation import world as worlds
-from tests.simulation.interleaving import interleaved, schedules
+from tests.simulation.interleaving import Schedule, interleaved, schedules
 from tests.simulation.pairs import EVERY as PAIRS
 from tests.simulation.runs import MakeWorld, faults_of, play, shuffled
 from tests.simulation.scenarios import NAMED
@@ -53,6 +53,11 @@ def _shuffles(name: str) -> Iterator[list[str]]:
 def _switches(name: str) -> Iterator[list[str]]:
     for schedule in schedules(_PAIRS[name], 10_000):
         yield interleaved(_PAIRS[name], schedule)[1]
+
+
+def _cancels_while_a_manifest_is_read() -> Iterator[list[str]]:
+    for steps in range(1, 40):  # of the reading, when the cancellation has looked at the job
+        yield interleaved(_PAIRS["manifest x cancel"], Schedule(1, 2, steps))[1]
 
 
 # -- what is taken out -----------------------------------------------------------------------------------------------
@@ -226,6 +231,11 @@ def _conflict_is_an_answer(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(DynamoDBRecords, "_answer", staticmethod(lambda error: real(error) or Refused((0,))))
 
 
+def _counters_made_meanwhile(patch: pytest.MonkeyPatch) -> None:
+    """A cancellation does not mind that the job has other counters than it marks."""
+    patch.setattr(cancel, "Is", lambda path, value: Has(path))
+
+
 def _half_read(patch: pytest.MonkeyPatch) -> None:
     """Keys that a batch read leaves unprocessed are taken for missing."""
 
@@ -263,6 +273,7 @@ MUTANTS = (
     Mutant("content may change", _content_may_change, lambda: iter([play(NAMED["book_fetched_anew_between"]).wrong])),
     Mutant("one carry", _one_carry, lambda: _switches("part x a shorter one")),
     Mutant("parts count as failures", _parts_count_as_failures, lambda: iter([play(NAMED["book_too_long"]).wrong])),
+    Mutant("counters made meanwhile", _counters_made_meanwhile, _cancels_while_a_manifest_is_read),
     Mutant("twin unknown", _twin_unknown, lambda: _switches("submit x the same later")),
     Mutant("failures acknowledged", _failures_acknowledged, lambda: _crashes("inbox_deleted", Mode.ERROR_BEFORE)),
     Mutant("event id anew", _random_event_id, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
