@@ -16,6 +16,7 @@ class Effort:
     """How much is tried, each at most."""
 
     faults: int  # of a scenario and mode
+    abandoned: int  # of a scenario and mode, by a client that never asks again
     seeds: int  # of a scenario
     schedules: int  # of a pair that was thought of
     crossings: int  # of a worker and a command
@@ -25,15 +26,25 @@ class Effort:
     troubles: int  # of a scenario and kind
 
 
-_QUICK = Effort(faults=10, seeds=4, schedules=14, crossings=4, tosses=120, scenarios=1, aws_faults=1, troubles=1)
+_QUICK = Effort(
+    faults=10, abandoned=4, seeds=4, schedules=14, crossings=4, tosses=120, scenarios=1, aws_faults=1, troubles=1
+)
 # Every call, every schedule but of the slow pairs; on moto, some calls of a scenario for each item that is to be held.
 _FULL = Effort(
-    faults=100_000, seeds=40, schedules=400, crossings=40, tosses=5_000, scenarios=1, aws_faults=12, troubles=4
+    faults=100_000,
+    abandoned=25,
+    seeds=40,
+    schedules=400,
+    crossings=40,
+    tosses=5_000,
+    scenarios=1,
+    aws_faults=12,
+    troubles=4,
 )
 # On moto, too, every call of every scenario of each item: an hour or so.
 _EXHAUSTIVE = Effort(
-    faults=100_000, seeds=60, schedules=100_000, crossings=1_000, tosses=20_000, scenarios=10, aws_faults=100_000,
-    troubles=100_000,
+    faults=100_000, abandoned=100_000, seeds=60, schedules=100_000, crossings=1_000, tosses=20_000, scenarios=10,
+    aws_faults=100_000, troubles=100_000,
 )  # fmt: skip
 _EFFORTS = {"full": _FULL, "exhaustive": _EXHAUSTIVE}
 

@@ -42,4 +42,4 @@ def test_scenario_ends_as_expected_whichever_call_fails(scenario: Scenario, mode
     "scenario", [giving_up(scenario) for scenario in EVERY if not scenario.big], ids=lambda scenario: scenario.name
 )
 def test_nothing_is_left_over_by_a_client_that_never_asks_again(scenario: Scenario, mode: Mode, effort: Effort) -> None:
-    assert_nothing_wrong([play(scenario, fault) for fault in chosen(scenario, mode, max(4, effort.faults // 4))])
+    assert_nothing_wrong([play(scenario, fault) for fault in chosen(scenario, mode, effort.abandoned)])
