@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Final, Self
 
 import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.deploy import ADMINISTRATOR, REGION, Deployed, client, deploy
 from local.localise import Places
@@ -71,6 +73,7 @@ class Stack:
     deployed: Deployed | None = None
     _parts: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     _next_sweep: float = 0.0
+    _sweeping: threading.Thread | None = None
 
     @property
     def url(self) -> str:
@@ -114,9 +117,9 @@ class Stack:
         self.check()
         if self.deployed and time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
-            functions = client("lambda", self.endpoint)
-            for name, given in self.deployed.scheduled.items():
-                functions.invoke(FunctionName=name, InvocationType="Event", Payload=given.encode())
+            if self._sweeping is None or not self._sweeping.is_alive():  # sweeps do not overlap in AWS, either
+                self._sweeping = threading.Thread(target=_invoke, args=(self.endpoint, self.deployed), daemon=True)
+                self._sweeping.start()
 
     def _start(self) -> None:
         self._refuse_what_cannot_work()
@@ -223,6 +226,14 @@ def _environment(run: Path) -> dict[str, str]:
     scratch.mkdir(exist_ok=True)
     passed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {"HOME": "/tmp", **passed, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
+
+
+def _invoke(endpoint: str, deployed: Deployed) -> None:
+    """Run what has a schedule, once; where the emulator ends meanwhile, `check` says so."""
+    functions = client("lambda", endpoint)
+    with contextlib.suppress(BotoCoreError, ClientError):
+        for name, given in deployed.scheduled.items():
+            functions.invoke(FunctionName=name, Payload=given.encode())
 
 
 def _short(path: Path) -> str:

@@ -1,20 +1,22 @@
 """The one mechanism of liveness: look at what is overdue, and send, end, tell or purge it again.
 
 Safety never depends on it. It is damped: a document's message is sent again later and later, few per sweep, and as
-long as messages wait in the queue that it would join, only after much longer: most likely it waits there, too.
+long as messages wait in the queue that it would join, only after much longer: most likely it waits there, too. Where
+there is more to look at than there is time for, the next sweep begins with other records.
 """
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
 from forebay.domain import keys
-from forebay.domain.commands import CancelJob, ExpandJob, PublishDocument, RunCommand
+from forebay.domain.commands import CancelJob, Command, ExpandJob, PublishDocument, RunCommand
 from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import DocumentError
 from forebay.domain.job import job_of
+from forebay.domain.ports import CommandQueues
 from forebay.domain.records import Index, Is, Key, Query, Record, Refused, Update, key_of, text
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.times import instant, stamp
@@ -33,6 +35,8 @@ from forebay.service.uploads import check_upload
 log = logging.getLogger(__name__)
 
 _PER_SHARD = 100  # records a sweep
+_INTERVAL_SECONDS = 60  # between sweeps
+_SECONDS_MOST = 40  # of a sweep, which has 55
 _BACKLOG_MOST = 10  # messages; what is due but may be waiting in a longer queue is given more time
 _PATIENCE = 4  # times the usual wait without any progress, then it is sent again whatever the queue
 _REDRIVES_MOST = 8  # then the document ends as poison
@@ -49,6 +53,34 @@ class Swept:
 Guard = Callable[[Callable[[], None]], None]
 
 
+@dataclass(frozen=True, slots=True)
+class _MeasuredOnce:
+    """The queues, each measured once: what changes within a sweep is mostly what the sweep itself sends."""
+
+    queues: CommandQueues
+    measured: dict[str, int] = field(default_factory=dict)
+
+    def send(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
+        """See CommandQueues."""
+        self.queues.send(commands, delay_seconds=delay_seconds)
+        self._count(commands)
+
+    def offer(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
+        """See CommandQueues."""
+        self.queues.offer(commands, delay_seconds=delay_seconds)
+        self._count(commands)
+
+    def backlog(self, queue: str) -> int:
+        """See CommandQueues."""
+        if queue not in self.measured:
+            self.measured[queue] = self.queues.backlog(queue)
+        return self.measured[queue]
+
+    def _count(self, commands: Sequence[Command]) -> None:
+        for queue in (command.queue for command in commands if command.queue in self.measured):
+            self.measured[queue] += 1
+
+
 def unguarded(look: Callable[[], None]) -> None:
     """Look at one record; whatever is raised ends the sweep."""
     look()
@@ -58,11 +90,17 @@ def sweep(engine: Engine, guard: Guard = unguarded) -> Swept:
     """Look at everything that is overdue, up to a bound; each record under `guard`, so that one which cannot be
     dealt with does not stand in the way of the others. Raises TransientError, and what `guard` lets through.
     """
-    now, seen = stamp(engine.now()), 0
-    for shard in range(keys.DUE_SHARDS):
+    begun = engine.now()
+    engine = replace(engine, queues=_MeasuredOnce(engine.queues))
+    now, seen = stamp(begun), 0
+    first = int(begun.timestamp()) // _INTERVAL_SECONDS
+    for shard in ((first + number) % keys.DUE_SHARDS for number in range(keys.DUE_SHARDS)):
         page = engine.records.query(Query(f"DUE#{shard}", Index.DUE, up_to=now, limit=_PER_SHARD))
         found = engine.records.get_many([key_of(record) for record in page.records])
         for key, record in found.items():
+            if (engine.now() - begun).total_seconds() > _SECONDS_MOST:
+                log.warning("there is more due than a sweep has time for", extra={"due": seen})
+                return Swept(seen)
             if text(record, "due_at") and text(record, "due_at") <= now:  # the index may lag
                 seen += 1
                 guard(partial(_HANDLERS[key.sk.partition("#")[0]], engine, key, record))

@@ -1,8 +1,8 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-from forebay.adapters.memory import MemoryBus
+from forebay.adapters.memory import MemoryBus, MemoryQueues
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.domain import keys
 from forebay.domain.commands import Command, EmbedChunks, ExpandJob, PublishDocument, PurgeDocument
@@ -196,3 +196,51 @@ def test_all_that_is_due_is_looked_at_in_the_end(scene: Scene) -> None:
     scene.driver.sweep_until_rest()
 
     assert all(scene.job(job.id).state is JobState.SUCCEEDED for job in jobs)
+
+
+def test_a_sweep_ends_before_its_time_is_over_and_the_next_begins_with_others(scene: Scene) -> None:
+    for number in range(60):
+        submit(scene.engine, a_submit_job([a_document_request(f"d{number}")]))
+    lost(scene)
+    scene.clock.move(scene.engine.policy.times.redrive)
+
+    def slowly(look: Callable[[], None]) -> None:
+        look()
+        scene.clock.move(10)
+
+    looked = []
+    for _ in range(60):
+        swept = sweep(scene.engine, slowly)
+        looked.append((swept.due, len(lost(scene))))
+        scene.clock.move(20)
+
+    assert {due for due, _ in looked[:10]} == {5}
+    assert sum(sent for _, sent in looked) >= 60
+
+
+def test_what_a_sweep_sends_itself_makes_the_queue_longer(scene: Scene) -> None:
+    for number in range(60):
+        submit(scene.engine, a_submit_job([a_document_request(f"d{number}")]))
+    lost(scene)
+    scene.clock.move(scene.engine.policy.times.redrive)
+
+    sweep(scene.engine)
+
+    assert len(scene.queues.sent) == 11
+
+
+def test_a_queue_is_measured_once_a_sweep(scene: Scene) -> None:
+    measured: list[str] = []
+
+    class Watched(MemoryQueues):
+        def backlog(self, queue: str) -> int:
+            measured.append(queue)
+            return super().backlog(queue)
+
+    for number in range(20):
+        submit(scene.engine, a_submit_job([a_document_request(f"d{number}")]))
+    scene.clock.move(scene.engine.policy.times.redrive)
+
+    sweep(replace(scene.engine, queues=Watched()))
+
+    assert measured == ["extract"]
