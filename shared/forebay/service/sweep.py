@@ -146,10 +146,12 @@ def _sweep_document(engine: Engine, key: Key, record: Record) -> None:
     if document.state in WORKING:
         _redrive(engine, document)
     elif document.dead or document.state is DocumentState.DELETING:
+        command = purge_command(document)
+        jammed = _may_be_waiting(engine, document, command.queue)
         later = due(engine, document.key)
         fence = (Is("run", document.run), Is("due_at", document.due_at))
-        if not isinstance(engine.records.write(Update(key, set=later, when=fence)), Refused):
-            engine.queues.offer([purge_command(document)])
+        if not isinstance(engine.records.write(Update(key, set=later, when=fence)), Refused) and not jammed:
+            engine.queues.offer([command])
     else:
         fence = (Is("run", document.run), Is("state", document.state.value))
         engine.records.write(Update(key, remove=("due_pk", "due_at"), when=fence))

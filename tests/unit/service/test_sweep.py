@@ -91,6 +91,20 @@ def test_a_lost_command_to_purge_is_sent_again(scene: Scene) -> None:
     assert commands_of(scene.engine, [PurgeDocument]) == []
 
 
+def test_a_purge_is_not_sent_again_while_it_may_wait_in_a_long_queue(scene: Scene) -> None:
+    scene.ingest("turbine manual")
+    remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
+    scene.queues.sent = lost(scene) * 100
+    scene.clock.move(scene.engine.policy.times.redrive)
+
+    sweep(scene.engine)
+    patient = len(scene.queues.sent)
+    scene.clock.move(scene.engine.policy.times.redrive * 4 + 200)
+    sweep(scene.engine)
+
+    assert (patient, len(scene.queues.sent)) == (100, 101)
+
+
 def test_an_event_that_was_not_told_is_told_once_the_bus_answers(scene: Scene) -> None:
     class DeadBus(MemoryBus):
         def publish(self, events: Sequence[Event]) -> None:
