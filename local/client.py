@@ -56,6 +56,9 @@ class Client:
         headers |= {"idempotency-key": idempotency_key} if idempotency_key else {}
         answer = self._send(method, self._url + BASE + path, body=body, headers=headers)
         content = _parsed(answer.data)
+        if content is None or "errorMessage" in content:  # Lambda's words, not ours: the function died at it
+            said = answer.data.decode("utf-8", "replace")[:300]
+            raise Refused(answer.status if answer.status >= 400 else 0, "no_answer", said, "see the logs of the run")
         if answer.status >= 400:
             detail = _detail(content) or answer.data.decode("utf-8", "replace")[:300]
             raise Refused(answer.status, str(content.get("code", "unknown")), detail, str(content.get("hint") or ""))
@@ -68,12 +71,13 @@ class Client:
             raise Refused(0, "no_answer", f"{method} {url}: {error}", "see the logs of the run") from error
 
 
-def _parsed(data: bytes) -> dict[str, Any]:
+def _parsed(data: bytes) -> dict[str, Any] | None:
+    """The JSON object; None where it is none, as when its server died at it."""
     try:
-        content = json.loads(data)
+        content = json.loads(data or b"{}")
     except ValueError:
-        return {}
-    return content if isinstance(content, dict) else {}
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _detail(problem: Mapping[str, Any]) -> str:

@@ -22,14 +22,16 @@ class Wishes:
 
     anonymous_tenant: str  # "" = requests without a key are refused
     allow_private_callbacks: str  # "1" or ""
+    limits: str = ""  # beside those of samconfig, over which they are
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Wishes":
-        """Read FOREBAY_ANONYMOUS_TENANT (unset = `local`, set but empty = off) and FOREBAY_ALLOW_PRIVATE_CALLBACKS,
-        which lets webhooks be http, and webhooks and url sources lead to private addresses."""
+        """Read FOREBAY_ANONYMOUS_TENANT (unset = `local`, set but empty = off), FOREBAY_ALLOW_PRIVATE_CALLBACKS,
+        which lets webhooks be http, and webhooks and url sources lead to private addresses, and FOREBAY_LIMITS."""
         return cls(
             anonymous_tenant=environment.get("FOREBAY_ANONYMOUS_TENANT", "local"),
             allow_private_callbacks="1" if environment.get("FOREBAY_ALLOW_PRIVATE_CALLBACKS", "") in YES else "",
+            limits=environment.get("FOREBAY_LIMITS", "").strip(),
         )
 
 
@@ -49,6 +51,7 @@ def local_parameters(declared: Iterable[str], samconfig: Path, index_url: str, w
         "IndexEndpoint": index_url,
         "AnonymousTenant": wishes.anonymous_tenant,
         "AllowPrivateCallbacks": wishes.allow_private_callbacks,
+        "Limits": ",".join(filter(None, (chosen.get("Limits", ""), wishes.limits))),
     }
     return chosen | {name: value for name, value in of_this_start.items() if name in known}
 

@@ -69,7 +69,7 @@ def restart_job(engine: Engine, tenant: TenantId, job_id: JobId, redo: Redo) -> 
 
 def _meant(job: Job, redo: Redo) -> Redo:
     if not job.ended:
-        raise CallerError("invalid_transition", f"The job is {job.state.value}.")
+        raise CallerError("invalid_transition", "The job has not ended.")
     if job.error_code:
         raise CallerError("invalid_transition", "The job failed as a whole, not by its documents; ask for it anew.")
     if job.kind is JobKind.DELETE:

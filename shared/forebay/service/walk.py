@@ -22,6 +22,8 @@ def walk(
 
     Raises CallerError invalid_request for a bad cursor.
     """
+    if not partitions:
+        return [], None
     shard, after = read_cursor(window.cursor, len(partitions), prefix)
     found: list[Record] = []
     for _ in range(_ROUNDS_MOST):

@@ -32,6 +32,23 @@ def test_what_only_this_start_knows_wins(tmp_path: Path) -> None:
     assert values == {"IndexEndpoint": URL, "AnonymousTenant": "local"}
 
 
+@pytest.mark.parametrize(
+    ("configured", "wished", "limits"),
+    [
+        ("", "pages=2", "pages=2"),
+        ("pages=1,chunks=5", "pages=2", "pages=1,chunks=5,pages=2"),
+        ("pages=1", "", "pages=1"),
+    ],
+)
+def test_limits_of_this_start_are_over_those_of_samconfig(
+    configured: str, wished: str, limits: str, tmp_path: Path
+) -> None:
+    wishes = Wishes.from_environment({"FOREBAY_LIMITS": wished})
+    samconfig = a_samconfig(tmp_path, f'["Limits={configured}"]')
+
+    assert local_parameters((*DECLARED, "Limits"), samconfig, URL, wishes)["Limits"] == limits
+
+
 def test_a_name_that_the_template_lacks_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="Oops"):
         local_parameters(DECLARED, a_samconfig(tmp_path, '"Oops=1"'), URL, WISHES)

@@ -9,7 +9,7 @@ from forebay.domain.commands import ExpandJob
 from forebay.domain.document import ObjectRef
 from forebay.domain.errors import CallerError, Superseded, TransientError
 from forebay.domain.job import Job, Redo, Row, row_of
-from forebay.domain.requests import Address, ObjectSource, RequestUpload, UploadSource
+from forebay.domain.requests import Address, ObjectSource, RequestUpload, UploadSource, Window
 from forebay.domain.transitions import JobState
 from forebay.service import manifest as reading
 from forebay.service.bury import DeadLetter, bury
@@ -20,6 +20,7 @@ from forebay.service.remove import remove_document
 from forebay.service.restart import restart_job
 from forebay.service.submit import dry_run, submit
 from forebay.service.uploads import request_upload
+from forebay.service.watch import row_views
 from tests.builders import COLLECTION, TENANT, a_submit_job
 from tests.engines import memory_engine
 from tests.unit.service.scene import Scene, a_scene
@@ -168,6 +169,7 @@ def test_what_is_no_manifest_fails_the_job_with_the_reason(scene: Scene, content
     job = done(scene, content)
 
     assert (job.state, job.error_code) == (JobState.FAILED, "manifest_unreadable")
+    assert row_views(scene.engine, TENANT, job.id, None, Window(10)) == ([], None)
     assert why in job.error_message
     assert rows(scene, job) == {}
 
