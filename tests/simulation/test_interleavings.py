@@ -54,6 +54,8 @@ def test_two_commands_and_a_worker_at_once_end_as_if_one_had_come_after_the_othe
         ("upload arrives x cancel", Schedule(0, 4, 7)),
         # A document that ended at the very moment when sweep gave it up ended the whole sweep.
         ("sweep gives up x embed", Schedule(0, 4, 7)),
+        # A large job brought a document between the deletion's look for it and the tombstone: it was deleted, and came.
+        ("expand x delete", Schedule(1, 2, 37)),
     ],
 )
 def test_race_that_was_lost_once_is_not_lost_again(name: str, schedule: Schedule) -> None:

@@ -37,21 +37,21 @@ def remove_document(engine: Engine, address: Address, *, dialect: str = "native"
 
     When it returns, nobody can read or find the document; the job succeeds when nothing of it is in the index.
     """
-    document = find_document(engine, address)
-    if document is not None and document.state is DocumentState.DELETING and not document.purged:
-        running = engine.records.get(keys.job(document.job))
-        if running is not None:
-            return job_of(running)
-    job = new_removal(
-        engine, RemoveDocuments(address.tenant, address.collection, (address.reference,), dialect=dialect)
-    )
-    if document is None or document.gone:
-        _remember(engine, job, address.reference, document)
-        return _nothing_to_do(engine, job)
-    refused = _remove_at_once(engine, job, [document], listed_in="")
-    if refused is not None:
-        raise TransientError("the deletion could not be recorded")
-    return replace(job, total=1)
+    request = RemoveDocuments(address.tenant, address.collection, (address.reference,), dialect=dialect)
+    for _ in range(TRIES):
+        document = find_document(engine, address)
+        if document is not None and document.state is DocumentState.DELETING and not document.purged:
+            running = engine.records.get(keys.job(document.job))
+            if running is not None:
+                return job_of(running)
+        job = new_removal(engine, request)
+        if document is not None and not document.gone:
+            if _remove_at_once(engine, job, [document], listed_in="") is not None:
+                raise TransientError("the deletion could not be recorded")
+            return replace(job, total=1)
+        if _remember(engine, job, address.reference, document):
+            return _nothing_to_do(engine, job)
+    raise TransientError("the document stays contended")
 
 
 def remove_documents(engine: Engine, request: RemoveDocuments) -> Submitted:
@@ -84,13 +84,17 @@ def _present(engine: Engine, job: Job, ids: Sequence[str]) -> list[Document]:
     """Those that are there; of the others it is remembered that they were to be deleted."""
     keys_ = {id_: keys.document_key(job.tenant, job.collection, DocumentId(id_)) for id_ in ids}
     places = {id_: keys.document(job.tenant, job.collection, key) for id_, key in keys_.items()}
-    found = engine.records.get_many(list(places.values()))
-    documents = {id_: document_of(found[place]) for id_, place in places.items() if place in found}
-    for id_ in places:
-        document = documents.get(id_)
-        if document is None or (document.gone and document.accepted_at < job.created_at):
-            _remember(engine, job, id_, document)
-    return [document for document in documents.values() if not document.gone]
+    for _ in range(TRIES):
+        found = engine.records.get_many(list(places.values()))
+        documents = {id_: document_of(found[place]) for id_, place in places.items() if place in found}
+        gone = {
+            id_: document
+            for id_ in places
+            if (document := documents.get(id_)) is None or (document.gone and document.accepted_at < job.created_at)
+        }
+        if all(_remember(engine, job, id_, document) for id_, document in gone.items()):
+            return [document for document in documents.values() if not document.gone]
+    raise TransientError("the documents stay contended")
 
 
 def _remove_at_once(engine: Engine, job: Job, documents: list[Document], listed_in: str) -> Hindrance | None:
@@ -231,14 +235,13 @@ def new_removal(engine: Engine, request: RemoveDocuments) -> Job:
     )
 
 
-def _remember(engine: Engine, job: Job, id_: str, gone: Document | None) -> None:
+def _remember(engine: Engine, job: Job, id_: str, gone: Document | None) -> bool:
     """Leave a tombstone, or renew it, so that a large job that was asked for before does not bring the document
-    later. When another request takes the document meanwhile, that one is the later."""
+    later. False when the document has come or changed meanwhile, perhaps by that very job: it is to be read again."""
     now = stamp(engine.now())
     if gone is not None:
         renewed = Update(gone.record_key, set={"accepted": now}, when=(Is("state", gone.state.value),))
-        engine.records.write(renewed)
-        return
+        return not isinstance(engine.records.write(renewed), Refused)
     key = keys.document_key(job.tenant, job.collection, DocumentId(id_))
     tombstone: Record = {
         "id": id_,
@@ -252,7 +255,8 @@ def _remember(engine: Engine, job: Job, id_: str, gone: Document | None) -> None
         "dead": {},
         "ttl": int((engine.now() + TOMBSTONE_KEPT).timestamp()),
     }
-    engine.records.write(Put(keys.document(job.tenant, job.collection, key), tombstone, when=(Absent(),)))
+    place = keys.document(job.tenant, job.collection, key)
+    return not isinstance(engine.records.write(Put(place, tombstone, when=(Absent(),))), Refused)
 
 
 def _nothing_to_do(engine: Engine, job: Job, listed_in: str = "") -> Job:
