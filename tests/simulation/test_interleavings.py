@@ -19,7 +19,7 @@ _SLOW = (
     "redo x ingest",
 )
 EVERY = (*PAIRS, *REQUESTS)
-_BY_NAME = {pair.name: pair for pair in (*EVERY, *matrix.TRIPLES)}
+_BY_NAME = {pair.name: pair for pair in (*EVERY, *matrix.EVERY, *matrix.TRIPLES)}
 
 
 @pytest.mark.parametrize("pair", EVERY, ids=lambda pair: pair.name)
