@@ -34,7 +34,7 @@ class Promised:
     jobs: Mapping[str, str]  # job -> status in which a client saw it end
     clean: Mapping[str, Passages]  # content by name -> its chunks by a run that nobody disturbed
     buried: int  # messages that nobody can read were sent
-    killed_requests: int  # each may have left content that it had put, and not yet recorded; it expires
+    unrecorded_most: int  # objects that requests whose worker was killed had put, and not yet recorded; they expire
 
 
 def differences(held: Held, promised: Promised) -> list[str]:
@@ -143,7 +143,7 @@ def _leftovers(held: Held, promised: Promised) -> Iterator[str]:
             or (folder == "sources" and key not in origins)
         ):
             yield f"object {key} is left over"
-    if len(unrecorded) > promised.killed_requests:
+    if len(unrecorded) > promised.unrecorded_most:
         yield f"{len(unrecorded)} objects belong to runs that were never recorded: {unrecorded[0]}..."
     sources = {str(document.get("source", {}).get("key", "")) for document in documents}
     for key in held.uploads:

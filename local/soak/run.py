@@ -13,7 +13,7 @@ from local.soak.audit import Held, Promised, differences, documents_of, jobs_of,
 from local.soak.clients import COLLECTION, TERMINAL, Crew, Inbox
 from local.soak.killer import Killer
 from local.soak.ledger import Ledger, Record, log_errors
-from local.soak.plan import Wanted, contents, errands, job_request
+from local.soak.plan import SHARES, Wanted, contents, errands, job_request
 from local.stack import WATCH_SECONDS, Stack
 
 CLEAN: Final = "clean"  # the collection of the run that nobody disturbs
@@ -68,7 +68,8 @@ def soak(stack: Stack, wanted: Wanted) -> Result:
     _cancel_orphans(Client(stack.url), ledger)
     findings = notes.troubles + _come_to_rest(stack, ledger, buried)
     held = _held(ledger)
-    findings += differences(held, Promised(notes.fates, notes.jobs, clean, buried, killer.kills["api"]))
+    unrecorded = killer.kills["api"] * max(most for _, most in SHARES.values())  # a request at a time
+    findings += differences(held, Promised(notes.fates, notes.jobs, clean, buried, unrecorded))
     findings += _collection(Client(stack.url), held)
     return Result(
         wanted=wanted,

@@ -51,7 +51,7 @@ HELD = Held(
     uploads=[],
     messages={},
 )
-PROMISED = Promised({"guide": GUIDE}, {"job_1": "succeeded"}, {"guide.txt": CLEAN}, buried=1, killed_requests=1)
+PROMISED = Promised({"guide": GUIDE}, {"job_1": "succeeded"}, {"guide.txt": CLEAN}, buried=1, unrecorded_most=1)
 
 
 def test_a_stack_that_kept_its_promises_has_no_differences() -> None:
