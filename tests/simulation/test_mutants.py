@@ -291,7 +291,7 @@ def test_safeguard_taken_out_is_noticed(mutant: Mutant, monkeypatch: pytest.Monk
     ("patch", "name", "trouble"),
     [
         (_conflict_is_an_answer, "ingest_one", Trouble.CONFLICT),
-        (_half_read, "delete_several", Trouble.UNPROCESSED),
+        (_half_read, "cancel_and_restart", Trouble.UNPROCESSED),
     ],
     ids=["conflict is an answer", "half read"],
 )
