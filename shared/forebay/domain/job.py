@@ -179,7 +179,7 @@ def job_of(record: Record) -> Job:
         dialect=text(record, "dialect"),
         expanding=bool(record.get("expanding")),
         named=bool(record.get("named")),
-        manifest=ref_of(text(record, "manifest")),
+        manifest=source_of(record, "manifest"),
         bundles=number(record, "bundles"),
         bundle=number(record, "bundle"),
         redo=Redo(text(record, "redo")) if "redo" in record else None,
@@ -200,19 +200,6 @@ def job_of(record: Record) -> Job:
         expires=number(record, "ttl"),
         rows_expire=number(record, "rows_expire"),
     )
-
-
-def ref_text(ref: ObjectRef) -> str:
-    """One version of an object, as a job keeps it."""
-    return json.dumps([ref.bucket, ref.key, ref.version, ref.etag, ref.size_bytes])
-
-
-def ref_of(kept: str) -> ObjectRef | None:
-    """The version that `ref_text` wrote, None where there is none."""
-    if not kept:
-        return None
-    bucket, key, version, etag, size = json.loads(kept)
-    return ObjectRef(bucket, key, version, etag, size)
 
 
 _UNREADY: Final = frozenset({RowState.FAILED, RowState.CANCELED})

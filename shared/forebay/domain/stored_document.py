@@ -154,9 +154,9 @@ def source_value(ref: ObjectRef) -> Mapping[str, Value]:
     return {"bucket": ref.bucket, "key": ref.key, "version": ref.version, "etag": ref.etag, "size": ref.size_bytes}
 
 
-def source_of(record: Record) -> ObjectRef | None:
-    """The object's version in a record's `source`."""
-    source = members(record, "source")
+def source_of(record: Record, name: str = "source") -> ObjectRef | None:
+    """The object's version in this member of a record."""
+    source = members(record, name)
     if not source:
         return None
     return ObjectRef(

@@ -1,6 +1,7 @@
-"""The command with which work on an accepted run begins; for whoever accepts documents, and for sweep to repeat it."""
+"""The commands with which work on a document begins: on an accepted run, and on what dead runs left; for whoever
+brings that about, and for sweep to repeat it."""
 
-from forebay.domain.commands import ExtractDocument, FetchDocument
+from forebay.domain.commands import ExtractDocument, FetchDocument, PurgeDocument
 from forebay.domain.document import TenantId
 from forebay.domain.job import Row
 from forebay.domain.stored_document import Document
@@ -31,3 +32,8 @@ def extract_command(tenant: TenantId, accepted: Row | Document) -> ExtractDocume
         lane=accepted.options.lane,
         part=accepted.parts if isinstance(accepted, Document) else 0,
     )
+
+
+def purge_command(document: Document, tries: int = 0) -> PurgeDocument:
+    """The command that removes what dead runs left."""
+    return PurgeDocument(tenant=document.tenant, collection=document.collection, key=document.key, tries=tries)

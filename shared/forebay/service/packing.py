@@ -2,34 +2,44 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
 
 from pydantic import JsonValue
 
 from forebay.domain.requests import DocumentRequest, source_from, source_members
 
-_PLAIN = ("id", "name", "media_type", "position", "memo", "annotations")
-Packed: TypeAlias = Mapping[str, JsonValue]
+_DOCUMENTS = "documents"
 
 
-def document_members(document: DocumentRequest) -> dict[str, JsonValue]:
-    """The document as members of a JSON object."""
-    packed = {name: getattr(document, name) for name in _PLAIN}
-    return packed | {"metadata": dict(document.metadata), "source": dict(source_members(document.source))}
+def packed_documents(documents: Sequence[DocumentRequest], beside: Mapping[str, JsonValue] | None = None) -> bytes:
+    """The documents as a JSON object, with what else is to stand in it."""
+    return json.dumps({**(beside or {}), _DOCUMENTS: [_members(document) for document in documents]}).encode()
 
 
-def packed_documents(documents: Sequence[DocumentRequest]) -> bytes:
-    """The documents as JSON."""
-    return json.dumps([document_members(document) for document in documents]).encode()
+def _members(document: DocumentRequest) -> dict[str, JsonValue]:
+    return {
+        "id": document.id,
+        "name": document.name,
+        "media_type": document.media_type,
+        "position": document.position,
+        "memo": document.memo,
+        "annotations": document.annotations,
+        "metadata": dict(document.metadata),
+        "source": dict(source_members(document.source)),
+    }
 
 
-def unpacked_documents(stored: Sequence[Packed]) -> tuple[DocumentRequest, ...]:
-    """The documents of which these are the members."""
+def unpacked_documents(packed: bytes) -> tuple[DocumentRequest, ...]:
+    """The documents in such an object."""
     return tuple(
         DocumentRequest(
-            **{name: each[name] for name in _PLAIN},  # type: ignore[arg-type]  # as `document_members` wrote them
-            metadata=each["metadata"],  # type: ignore[arg-type]
-            source=source_from(each["source"]),  # type: ignore[arg-type]
+            id=each["id"],
+            name=each["name"],
+            media_type=each["media_type"],
+            source=source_from(each["source"]),
+            metadata=each["metadata"],
+            position=each["position"],
+            memo=each["memo"],
+            annotations=each["annotations"],
         )
-        for each in stored
+        for each in json.loads(packed)[_DOCUMENTS]
     )

@@ -18,7 +18,8 @@ from forebay.domain.transitions import WORKING, DocumentState, RowState
 from forebay.service.due import due_after_grace, past_grace
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
-from forebay.service.remove import TOMBSTONE_KEPT, purge_command
+from forebay.service.first_command import purge_command
+from forebay.service.remove import TOMBSTONE_KEPT
 from forebay.service.settle import Outcome, settle
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from forebay.domain import keys
-from forebay.domain.commands import ExpandJob, PurgeDocument
+from forebay.domain.commands import ExpandJob
 from forebay.domain.document import DocumentId, DocumentKey
 from forebay.domain.errors import Superseded, TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of, job_of, row_of
@@ -18,6 +18,7 @@ from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
+from forebay.service.first_command import purge_command
 from forebay.service.pages import pages
 from forebay.service.references import find_document
 from forebay.service.settle import TRIES, ShardEnd, shard_writes
@@ -280,8 +281,3 @@ def _removal_row(job: Job, document: Document) -> Row:
         name=document.name,
         chunks=document.visible.chunks if document.visible is not None else 0,
     )
-
-
-def purge_command(document: Document, tries: int = 0) -> PurgeDocument:
-    """The command that removes what dead runs left."""
-    return PurgeDocument(tenant=document.tenant, collection=document.collection, key=document.key, tries=tries)

@@ -209,7 +209,7 @@ def bundle_documents(engine: Engine, job: JobId, bundle: int) -> list[DocumentRe
     packed = engine.objects.get(keys.bundle_object(job, bundle))
     if packed is None:
         return None
-    return list(unpacked_documents(json.loads(packed)))
+    return list(unpacked_documents(packed))
 
 
 def manifest_version(engine: Engine, request: SubmitJob, manifest: ObjectSource | UploadSource) -> ObjectRef:

@@ -17,7 +17,7 @@ from forebay.domain.commands import ExpandJob
 from forebay.domain.document import JobId
 from forebay.domain.errors import CallerError, DocumentError, Problem
 from forebay.domain.fingerprint import inputs_fingerprint
-from forebay.domain.job import Counts, Job, Row, job_of, metadata_text, ref_text
+from forebay.domain.job import Counts, Job, Row, job_of, metadata_text
 from forebay.domain.records import Absent, Put, Record, Refused, Value, Write
 from forebay.domain.requests import (
     DocumentRequest,
@@ -28,13 +28,13 @@ from forebay.domain.requests import (
     SubmitJob,
     UploadSource,
 )
-from forebay.domain.stored_document import Lane, Options, document_of
+from forebay.domain.stored_document import Lane, Options, document_of, source_value
 from forebay.domain.times import stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.first_command import first_command
-from forebay.service.packing import document_members, unpacked_documents
+from forebay.service.packing import packed_documents, unpacked_documents
 from forebay.service.sources import (
     declared_type,
     document_id,
@@ -209,7 +209,7 @@ def job_record(engine: Engine, job: Job) -> Record:
     }
     record |= {name: amount for name, amount in job.counts.as_mapping().items() if amount}
     record |= {name: True for name in ("expanding", "named", "refuses_existing") if getattr(job, name)}
-    record |= {"manifest": ref_text(job.manifest)} if job.manifest is not None else {}
+    record |= {"manifest": source_value(job.manifest)} if job.manifest is not None else {}
     record |= {"error": job.error_code, "message": job.error_message[:500]} if job.error_code else {}
     return record | ({"filled": job.filled} if job.filled else {})
 
@@ -265,12 +265,8 @@ def _put_aside(engine: Engine, job: Job, request: SubmitJob) -> Refused | None:
 
 
 def _packed(request: SubmitJob) -> bytes:
-    packed_request = {
-        "options": asdict(request.options),
-        "on_existing": request.on_existing.value,
-        "documents": [document_members(document) for document in request.documents],
-    }
-    return json.dumps(packed_request).encode()
+    beside = {"options": asdict(request.options), "on_existing": request.on_existing.value}
+    return packed_documents(request.documents, beside)
 
 
 def stored_request(engine: Engine, job: Job) -> SubmitJob | None:
@@ -284,7 +280,7 @@ def _unpacked(job: Job, packed: bytes) -> SubmitJob:
     return SubmitJob(
         tenant=job.tenant,
         collection=job.collection,
-        documents=unpacked_documents(stored["documents"]),
+        documents=unpacked_documents(packed),
         options=Options(**stored["options"] | {"lane": Lane(stored["options"].get("lane", Lane.BULK))}),
         request_sha256=job.request_sha256,
         dialect=job.dialect,

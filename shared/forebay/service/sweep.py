@@ -26,9 +26,8 @@ from forebay.service.engine import Engine
 from forebay.service.extract import missing_batches
 from forebay.service.fail import fail
 from forebay.service.finish import event_of, finish, tell
-from forebay.service.first_command import extract_command, first_command
+from forebay.service.first_command import extract_command, first_command, purge_command
 from forebay.service.publish import publish_command
-from forebay.service.remove import purge_command
 from forebay.service.remove_collection import check_collection
 from forebay.service.uploads import check_upload
 

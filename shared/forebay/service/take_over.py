@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from forebay.domain import keys
-from forebay.domain.commands import PurgeDocument
 from forebay.domain.document import DocumentKey, RunId
 from forebay.domain.errors import TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of
@@ -29,6 +28,7 @@ from forebay.domain.transitions import WORKING, DocumentState, RowState
 from forebay.service.due import past_grace
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
+from forebay.service.first_command import purge_command
 from forebay.service.settle import Outcome, ShardEnd, expiry, known_of, row_end, shard_writes, solo_counter
 
 log = logging.getLogger(__name__)
@@ -167,9 +167,7 @@ def _purge_old(engine: Engine, held: Iterable[Document]) -> None:
     """What is replaced again and again is never due for it: its dead runs are removed whenever it is."""
     old = [document for document in held if past_grace(engine, document.dead)]
     if old:
-        engine.queues.offer(
-            [PurgeDocument(tenant=each.tenant, collection=each.collection, key=each.key) for each in old]
-        )
+        engine.queues.offer([purge_command(document) for document in old])
 
 
 def _hindered(

@@ -14,8 +14,9 @@ from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.bury import DeadLetter, bury
 from forebay.service.engine import Limits, Policy
 from forebay.service.fetch import fetch
+from forebay.service.first_command import purge_command
 from forebay.service.purge import purge
-from forebay.service.remove import purge_command, remove_document
+from forebay.service.remove import remove_document
 from forebay.service.restart import restart_job
 from forebay.service.submit import dry_run
 from forebay.service.sweep import sweep
