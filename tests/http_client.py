@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from forebay.adapters.memory import MemoryQueues
 from forebay.dialects.dialect import Function
+from forebay.domain.commands import Command
 from forebay.entrypoints.http import http_handler
 from forebay.service.engine import Engine, Policy
 from tests.engines import TENANT, Clock, Driver, memory_engine
@@ -106,13 +107,17 @@ class Client:
         json.dumps(answer, ensure_ascii=False).encode()  # as the runtime does it
         return Answer(status, {name.lower(): value for name, value in headers.items()}, str(answer["body"]))
 
+    @property
+    def waiting(self) -> list[Command]:
+        """The messages that wait, the oldest first."""
+        assert isinstance(self.engine.queues, MemoryQueues)
+        return self.engine.queues.sent
+
     def step(self) -> bool:
         """Do what the oldest message asks; False when there is none."""
-        queues = self.engine.queues
-        assert isinstance(queues, MemoryQueues)
-        if not queues.sent:
+        if not self.waiting:
             return False
-        command = queues.sent.pop(0)
+        command = self.waiting.pop(0)
         assert Driver(self.engine).do(command)
         return True
 

@@ -272,7 +272,7 @@ def test_what_a_blocking_upload_waits_for_does_not_wait_behind_bulk(blocking: bo
 
     client.send("POST", "/v1/documents", Form([files, data]))
 
-    assert {command.queue for command in client.engine.queues.sent} == {queue}  # type: ignore[attr-defined]
+    assert {command.queue for command in client.waiting} == {queue}
 
 
 def test_too_many_files_are_refused() -> None:

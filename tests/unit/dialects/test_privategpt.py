@@ -279,7 +279,7 @@ def test_what_a_request_waits_for_does_not_wait_behind_bulk(path: str, queue: st
 
     client.send("POST", f"/v1/artifacts/{path}", {"ingest_body": body} if path.endswith("async") else body)
 
-    assert {command.queue for command in client.engine.queues.sent} == {queue}  # type: ignore[attr-defined]
+    assert {command.queue for command in client.waiting} == {queue}
 
 
 def test_a_request_that_waits_is_told_when_a_newer_one_takes_its_document() -> None:
