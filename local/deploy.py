@@ -1,5 +1,6 @@
 """Put the built template into a running emulator; called by `local.stack`."""
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any, Final
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 from local.http_routes import import_routes
 from local.localise import CODE_BUCKET, LocalTemplate, Places, localise
@@ -42,6 +44,14 @@ def client(service: str, endpoint: str) -> Any:
     settings = Config(retries={"mode": "standard", "max_attempts": 3}, read_timeout=60, connect_timeout=5)
     make: Any = boto3.client  # typed by service name, which is a variable here
     return make(service, endpoint_url=endpoint, config=settings, **ADMINISTRATOR)
+
+
+def run_scheduled(endpoint: str, deployed: Deployed) -> None:
+    """Run what has a schedule, once, and wait for it; an emulator that ends meanwhile is for others to tell of."""
+    functions = client("lambda", endpoint)
+    with contextlib.suppress(BotoCoreError, ClientError):
+        for name, given in deployed.scheduled.items():
+            functions.invoke(FunctionName=name, Payload=given.encode())
 
 
 def deploy(endpoint: str, index_url: str, places: Places, samconfig: Path, wishes: Wishes) -> Deployed:

@@ -16,9 +16,8 @@ from types import TracebackType
 from typing import Final, Self
 
 import urllib3
-from botocore.exceptions import BotoCoreError, ClientError
 
-from local.deploy import ADMINISTRATOR, REGION, Deployed, client, deploy
+from local.deploy import ADMINISTRATOR, REGION, Deployed, deploy, run_scheduled
 from local.localise import Places
 from local.parameters import Wishes
 from local.processes import Program, adopt_orphans, end_descendants, free_port, is_free, start
@@ -118,7 +117,9 @@ class Stack:
         if self.deployed and time.monotonic() >= self._next_sweep:
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
             if self._sweeping is None or not self._sweeping.is_alive():  # sweeps do not overlap in AWS, either
-                self._sweeping = threading.Thread(target=_invoke, args=(self.endpoint, self.deployed), daemon=True)
+                self._sweeping = threading.Thread(
+                    target=run_scheduled, args=(self.endpoint, self.deployed), daemon=True
+                )
                 self._sweeping.start()
 
     def _start(self) -> None:
@@ -226,14 +227,6 @@ def _environment(run: Path) -> dict[str, str]:
     scratch.mkdir(exist_ok=True)
     passed = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     return {"HOME": "/tmp", **passed, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"}
-
-
-def _invoke(endpoint: str, deployed: Deployed) -> None:
-    """Run what has a schedule, once; where the emulator ends meanwhile, `check` says so."""
-    functions = client("lambda", endpoint)
-    with contextlib.suppress(BotoCoreError, ClientError):
-        for name, given in deployed.scheduled.items():
-            functions.invoke(FunctionName=name, Payload=given.encode())
 
 
 def _short(path: Path) -> str:
