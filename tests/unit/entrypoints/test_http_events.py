@@ -12,6 +12,7 @@ from tests.http_client import Client
 EVENTS = Path(__file__).resolve().parents[3] / "events"
 SAMPLES = {
     "api_submit_job": (Function.API, 202),
+    "api_submit_manifest": (Function.API, 422),  # nobody has put it there
     "api_list_jobs": (Function.API, 200),
     "api_delete_document": (Function.API, 202),
     "api_cancel_job": (Function.API, 404),
