@@ -15,6 +15,7 @@ from forebay.adapters.memory import (
     WordTokenizer,
     quietly,
 )
+from forebay.adapters.memory_delivery import MemoryBroker, MemoryVault, MemoryWebhooks
 from forebay.adapters.memory_fetcher import MemoryFetcher
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
@@ -83,6 +84,9 @@ def memory_engine(*, on_call: OnCall = quietly, policy: Policy | None = None, cl
         extractor=PlainTextExtractor(),
         tokenizer=WordTokenizer(),
         embedder=HashingEmbedder(on_call),
+        webhooks=MemoryWebhooks(on_call),
+        broker=MemoryBroker(on_call),
+        vault=MemoryVault(),
         now=clock,
         new_id=lambda: f"{next(ids):032x}",
         remaining_seconds=lambda: 300.0,

@@ -63,6 +63,7 @@ class Settings:
                     job_check=given.number("FOREBAY_JOB_CHECK_SECONDS", usual.job_check),
                     grace=given.number("FOREBAY_GRACE_SECONDS", usual.grace),
                     event_retry=given.number("FOREBAY_EVENT_RETRY_SECONDS", usual.event_retry),
+                    delivery=given.number("FOREBAY_DELIVERY_SECONDS", usual.delivery),
                     publish_retry=given.number("FOREBAY_PUBLISH_RETRY_SECONDS", usual.publish_retry),
                     upload_expiry=given.number("FOREBAY_UPLOAD_EXPIRY_SECONDS", usual.upload_expiry),
                 ),

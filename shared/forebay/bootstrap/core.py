@@ -18,7 +18,10 @@ from forebay.service.engine import Engine, Policy
 _UNTIMED_SECONDS = 25.0  # where nobody tells how long the invocation may take
 
 
-_PORTS = ("records", "objects", "queues", "bus", "index", "fetcher", "extractor", "tokenizer", "embedder")
+_PORTS = (
+    "records", "objects", "queues", "bus", "index", "fetcher", "extractor", "tokenizer", "embedder", "webhooks",
+    "broker", "vault",
+)  # fmt: skip
 
 
 class NotGiven(RuntimeError):

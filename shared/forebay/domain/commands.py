@@ -108,7 +108,26 @@ class PurgeDocument(_OfDocument):
     tries: int = Field(default=0, ge=0)  # how often the index still showed something
 
 
-Command = FetchDocument | ExtractDocument | EmbedChunks | PublishDocument | ExpandJob | CancelJob | PurgeDocument
+class DeliverEvent(_Command):
+    """Tell an event to the job's callbacks: to one of them, or ask for a delivery to each that waits for it."""
+
+    verb: ClassVar[str] = "deliver"
+    type: Literal["DeliverEvent"] = "DeliverEvent"
+    event: str
+    target: int | None = Field(default=None, ge=0, exclude_if=lambda target: target is None)  # position among them
+    attempts: int = Field(default=0, ge=0, exclude_if=lambda attempts: attempts == 0)  # that were begun before this
+
+
+Command = (
+    FetchDocument
+    | ExtractDocument
+    | EmbedChunks
+    | PublishDocument
+    | ExpandJob
+    | CancelJob
+    | PurgeDocument
+    | DeliverEvent
+)
 
 RunCommand = FetchDocument | ExtractDocument | EmbedChunks | PublishDocument  # work on one run of one document
 

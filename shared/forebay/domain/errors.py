@@ -22,7 +22,7 @@ class ErrorKind:
 
     code: str
     status: int  # HTTP status where the code answers a request; 0 where it only ever stands on a document
-    stage: str  # request | store | fetch | upload | extract | embed | index | engine
+    stage: str  # request | store | fetch | upload | extract | embed | index | engine | deliver
     retryable: bool  # can the very same thing succeed later, unchanged?
     title: str
     hint: str
@@ -115,6 +115,23 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
     ErrorKind("superseded", 0, "engine", False, "A newer request took the document over.",
               "Nothing to do: the newer request decides."),
     ErrorKind("canceled", 0, "engine", False, "The document was canceled.", "Ingest it again if it is wanted."),
+    # -- deliveries: in the log at GET /events; all are tried again by the schedule ------------------------------
+    ErrorKind("webhook_status", 0, "deliver", True, "The webhook's receiver did not answer with 2xx.",
+              "See the status of the attempt; mend the receiver, then ask for the event again."),
+    ErrorKind("webhook_redirect", 0, "deliver", True, "The webhook's receiver answered with a redirect.",
+              "Redirects are not followed: name the URL that they lead to in the next job."),
+    ErrorKind("broker_not_configured", 0, "deliver", True, "The operator has named no AMQP broker.",
+              "Ask the operator to set the stack's BrokerUrlParameter."),
+    ErrorKind("broker_unreachable", 0, "deliver", True, "The AMQP broker did not answer, or closed the connection.",
+              "Ask the operator; the event is sent again by itself."),
+    ErrorKind("exchange_missing", 0, "deliver", True, "The exchange does not exist, or may not be published to.",
+              "Declare the exchange; the event is sent again by itself."),
+    ErrorKind("unroutable", 0, "deliver", True, "No queue is bound to the exchange for this routing key.",
+              "Bind a queue; the event is sent again by itself."),
+    ErrorKind("not_confirmed", 0, "deliver", True, "The AMQP broker did not confirm the message.",
+              "Ask the operator; the event is sent again by itself."),
+    ErrorKind("interrupted", 0, "deliver", True, "How the attempt ended is not known: its worker died, or is at it.",
+              "Wait; the event is sent again by itself."),
 )  # fmt: skip
 
 CATALOGUE: Final[Mapping[str, ErrorKind]] = {row.code: row for row in _ROWS}

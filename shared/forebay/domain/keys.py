@@ -9,7 +9,7 @@ T#<tenant>#L#<list>             <time>#<job>     a job in a dialect's list
 JOB#<job>                       META             a job
 JOB#<job>#<shard>               COUNT            exact counts of the shard's rows
 JOB#<job>#<shard>               R#<key>          a job's row: one document in one job
-EVENT#<id>                      EVENT            something to be told
+JOB#<job>                       E#<time>#<hash>  an event of the job, to be told (expires)
 UPLOAD#<id>                     UPLOAD           a presigned upload
 KEY#<id>                        KEY              an API key
 RATE#<tenant>                   <minute>         requests of a tenant in that minute (expires)
@@ -35,11 +35,14 @@ from typing import Final
 
 from forebay.domain.document import Collection, DocumentId, DocumentKey, JobId, RunId, TenantId
 from forebay.domain.records import Key
+from forebay.domain.times import instant
 
 DOCUMENT_SHARDS: Final = 16  # per collection
 DUE_SHARDS: Final = 8
 ROWS_PER_SHARD: Final = 200  # of a job
 JOB_SHARDS_MOST: Final = 64
+EVENTS: Final = "E#"  # what the sort keys of a job's events begin with
+_JOB: Final = "job_"
 _CONTENT: Final = "/content"
 _COLLECTION: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 
@@ -64,7 +67,7 @@ def collection_called(name: str) -> Collection:
 
 def job_id_for(tenant: TenantId, *idempotency: str) -> JobId:
     """The job that this idempotency key always means."""
-    return JobId(_name("job_", tenant, *idempotency))
+    return JobId(_name(_JOB, tenant, *idempotency))
 
 
 def run_for(job: JobId, epoch: str, key: DocumentKey) -> RunId:
@@ -73,10 +76,10 @@ def run_for(job: JobId, epoch: str, key: DocumentKey) -> RunId:
     return RunId(_name("run_", job, epoch, key))
 
 
-def event_id(job: JobId, epoch: str, event_type: str) -> str:
-    """The id under which this event of the job made or restarted at `epoch` is always told; another one after a
-    restart, or when the job's id comes back after the job has expired."""
-    return _name("evt_", job, epoch, event_type)
+def event_id(job: JobId, time: str, *what: str) -> str:
+    """The id under which what happened to the job at this time is always told, and its record is found."""
+    happened = f"{round(instant(time).timestamp() * 1_000):011x}"
+    return "_".join(("evt", job.removeprefix(_JOB), happened, _name("", job, *what)[:16]))
 
 
 def document_shard(key: DocumentKey) -> int:
@@ -180,8 +183,14 @@ def row(job_id: JobId, shard: int, key: DocumentKey) -> Key:
 
 
 def event(id_: str) -> Key:
-    """An event's record."""
-    return Key(f"EVENT#{id_}", "EVENT")
+    """An event's record; that of no event for an id that is none. A job's stand in the order of their times."""
+    _, job, happened, what = f"___{id_}".rsplit("_", 3)
+    return Key(f"JOB#{_JOB}{job}", f"{EVENTS}{happened}#{what}")
+
+
+def events(tenant: TenantId) -> str:
+    """The partition of a tenant's events in the index of jobs."""
+    return f"T#{tenant}#EVENTS"
 
 
 def upload(id_: str) -> Key:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from forebay.domain.commands import Command
-from forebay.domain.document import Hit, IndexedChunk, ObjectRef, Page, RunId, SearchScope
+from forebay.domain.delivery import BrokerMessage, Reply
+from forebay.domain.document import Hit, IndexedChunk, ObjectRef, Page, RunId, SearchScope, TenantId
 from forebay.domain.events import Event
 from forebay.domain.fetched import Fetched
 from forebay.domain.records import Key, Query, Record, RecordPage, Refused, Write
@@ -249,4 +250,36 @@ class EventBus(Protocol):
     def offer(self, events: Sequence[Event]) -> bool:
         """Publish if it can be done now; False when the bus did not take all. Never raises for an unreachable bus:
         whatever is offered is recorded as due already, and sweep publishes it again."""
+        ...
+
+
+class Webhooks(Protocol):
+    """Receivers of webhooks: foreign web servers."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """One POST; taken when the answer is 2xx. Redirects are not followed, at most 64 KB of the answer are read,
+        and it is over within some ten seconds. Never raises for what the network or the receiver does: the reply's
+        error says it (webhook_status, webhook_redirect, url_forbidden, url_unreachable)."""
+        ...
+
+
+class Broker(Protocol):
+    """The operator's AMQP 0-9-1 broker."""
+
+    def publish(self, message: BrokerMessage) -> Reply:
+        """Publish one persistent message, confirmed and routed to a queue at least. Never declares anything. Never
+        raises for what the broker does: the reply's error says it (broker_not_configured, broker_unreachable,
+        exchange_missing, unroutable, not_confirmed)."""
+        ...
+
+
+class Vault(Protocol):
+    """Keeps secrets unreadable wherever they are stored."""
+
+    def seal(self, secret: str, tenant: TenantId) -> str:
+        """The secret in a form that only `open` for the same tenant can read. Raises TransientError."""
+        ...
+
+    def open(self, sealed: str, tenant: TenantId) -> str:
+        """The secret. Raises TransientError; ValueError for what was sealed for another tenant, or not at all."""
         ...

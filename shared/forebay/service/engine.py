@@ -7,6 +7,7 @@ from datetime import datetime
 from forebay.domain.document import TenantId
 from forebay.domain.limits import ExtractionLimits
 from forebay.domain.ports import (
+    Broker,
     CommandQueues,
     Embedder,
     EventBus,
@@ -15,7 +16,9 @@ from forebay.domain.ports import (
     RecordStore,
     TextExtractor,
     Tokenizer,
+    Vault,
     VectorIndex,
+    Webhooks,
 )
 from forebay.domain.web_address import Reach
 
@@ -27,7 +30,8 @@ class Times:
     redrive: int = 1_200  # after which sweep sends a document's message again; doubled each time
     job_check: int = 900  # after which sweep looks whether a job has ended unnoticed
     grace: int = 1_020  # after a fence moved, until nobody with the old run can be alive: function timeout + 120
-    event_retry: int = 60
+    event_retry: int = 60  # after which sweep publishes an event again, or sends for its targets
+    delivery: int = 60  # after which nobody who began an attempt to deliver can be alive: function timeout + 30
     publish_retry: int = 2  # about the index's refresh interval
     upload_expiry: int = 900  # of a presigned form
     upload_unused_expiry: int = 86_400  # of an upload that waits to be named
@@ -83,6 +87,9 @@ class Engine:
     extractor: TextExtractor
     tokenizer: Tokenizer
     embedder: Embedder
+    webhooks: Webhooks
+    broker: Broker
+    vault: Vault
     now: Callable[[], datetime]
     new_id: Callable[[], str]  # 32 lower-case hexadecimal digits, unique
     remaining_seconds: Callable[[], float]  # of this invocation
