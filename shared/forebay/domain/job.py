@@ -127,6 +127,11 @@ class Job:
     finished_at: str = ""
     due_at: str = ""
     expires: int = 0  # when it goes, once it has ended; seconds since the epoch of clocks
+    sequence: int = 0  # of the last event
+    callbacks_off: frozenset[int] = frozenset()  # positions of callbacks that want nothing more
+    telling: Mapping[int, str] = field(default_factory=dict)  # until when a callback may be being told of progress
+    progress_at: str = ""  # when progress was told for the last time
+    progress_stage: str = ""  # of which document, and which stage of it
     rows_expire: int = 0  # of a restarted job: when the first rows may go; the job must not outlive them
 
     @property
@@ -154,6 +159,11 @@ class Job:
         """It was not restarted since it was read."""
         return Is("restarted", self.restarted_at) if self.restarted_at else Lacks("restarted")
 
+    @property
+    def same_sequence(self) -> Condition:
+        """No event of it was counted since it was read."""
+        return Is("sequence", self.sequence) if self.sequence else Lacks("sequence")
+
     def redoes(self, row: "Row") -> bool:
         """Does the row still wait to be done again?"""
         meant = self.redo is not None and row.state in REDONE[self.redo]
@@ -163,6 +173,9 @@ class Job:
     def ended(self) -> bool:
         """Has it reached a final state?"""
         return self.state not in OPEN_JOBS
+
+
+TELLING: Final = "telling_"  # and the callback's position: an attribute of a job's record
 
 
 def job_of(record: Record) -> Job:
@@ -198,6 +211,11 @@ def job_of(record: Record) -> Job:
         finished_at=text(record, "finished"),
         due_at=text(record, "due_at"),
         expires=number(record, "ttl"),
+        sequence=number(record, "sequence"),
+        callbacks_off=numbers(record, "callbacks_off"),
+        telling={int(name[len(TELLING) :]): text(record, name) for name in record if name.startswith(TELLING)},
+        progress_at=text(record, "progress_at"),
+        progress_stage=text(record, "progress_stage"),
         rows_expire=number(record, "rows_expire"),
     )
 
@@ -245,6 +263,7 @@ class Row:
     error_message: str = ""
     started_at: str = ""
     finished_at: str = ""
+    due_at: str = ""  # while its end waits to be told
 
     @property
     def record_key(self) -> Key:
@@ -284,6 +303,7 @@ def row_of(record: Record) -> Row:
         error_message=text(record, "message"),
         started_at=text(record, "started"),
         finished_at=text(record, "finished"),
+        due_at=text(record, "due_at"),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from forebay.domain import keys
 from forebay.domain.commands import (
     Command,
+    DeliverEvent,
     EmbedChunks,
     ExpandJob,
     ExtractDocument,
@@ -14,6 +15,7 @@ from forebay.domain.commands import (
 )
 from forebay.domain.errors import DocumentError
 from forebay.domain.job import job_of
+from forebay.service.deliver import give_up as give_up_delivery
 from forebay.service.engine import Engine
 from forebay.service.expand import give_up
 from forebay.service.fail import fail
@@ -45,6 +47,8 @@ def bury(engine: Engine, letter: DeadLetter) -> None:
             fail(engine, work, DocumentError("poison", f"{work.type} failed every time it was tried"))
         case ExpandJob() as command:
             _give_up(engine, command)
+        case DeliverEvent() as command:
+            give_up_delivery(engine, command)
         case None if letter.object_key:
             intake(engine, letter.object_key)
         case _:

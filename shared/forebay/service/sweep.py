@@ -15,20 +15,23 @@ from forebay.domain import keys
 from forebay.domain.commands import CancelJob, Command, ExpandJob, PublishDocument, RunCommand
 from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import DocumentError
-from forebay.domain.job import job_of
+from forebay.domain.job import job_of, row_of
 from forebay.domain.ports import CommandQueues
 from forebay.domain.records import Index, Is, Key, Query, Record, Refused, Update, key_of, text
 from forebay.domain.stored_document import Document, document_of
+from forebay.domain.stored_event import event_of
 from forebay.domain.times import instant, stamp
 from forebay.domain.transitions import WORKING, DocumentState, JobState
+from forebay.service.deliver import ask_for_each, drop_overdue
 from forebay.service.due import due, due_in
 from forebay.service.engine import Engine
 from forebay.service.extract import missing_batches
 from forebay.service.fail import fail
-from forebay.service.finish import event_of, finish, tell
+from forebay.service.finish import finish
 from forebay.service.first_command import extract_command, first_command, purge_command
 from forebay.service.publish import publish_command
 from forebay.service.remove_collection import check_collection
+from forebay.service.tell import mark_told, tell_documents, told_later
 from forebay.service.uploads import check_upload
 
 log = logging.getLogger(__name__)
@@ -38,6 +41,7 @@ _INTERVAL_SECONDS = 60  # between sweeps
 _SECONDS_MOST = 40  # of a sweep, which has 55
 _BACKLOG_MOST = 10  # messages; what is due but may be waiting in a longer queue is given more time
 _PATIENCE = 4  # times the usual wait without any progress, then it is sent again whatever the queue
+_DOUBLINGS_MOST = 6  # of the wait for an event's deliveries
 _REDRIVES_MOST = 8  # then the document ends as poison
 _DOUBTED_AFTER = 3  # redrives of a run whose batches are all counted: its chunks are embedded once more
 
@@ -121,11 +125,27 @@ def _sweep_job(engine: Engine, key: Key, record: Record) -> None:
 
 
 def _sweep_event(engine: Engine, key: Key, record: Record) -> None:
-    event = event_of(record)
-    later = due_in(engine, event.id, engine.policy.times.event_retry)
+    told = event_of(record)
+    later = due_in(engine, told.event.id, engine.policy.times.event_retry * 2 ** min(told.looks, _DOUBLINGS_MOST))
+    looked = Update(key, set={**later, "looks": told.looks + 1}, when=(Is("due_at", told.due_at),))
+    if isinstance(engine.records.write(looked), Refused):
+        return
+    if told.event.is_progress:
+        drop_overdue(engine, told)
+    elif not told.told_at:
+        engine.bus.publish([told.event])
+        mark_told(engine, told.event)
+    else:
+        ask_for_each(engine, told)
+    if not told.pending and (told.told_at or told.event.is_progress):
+        engine.records.write(Update(key, remove=("due_pk", "due_at"), when=(Is("due_at", text(later, "due_at")),)))
+
+
+def _sweep_row(engine: Engine, key: Key, record: Record) -> None:
+    later = told_later(engine, key)
     mine = engine.records.write(Update(key, set=later, when=(Is("due_at", text(record, "due_at")),)))
     if not isinstance(mine, Refused):
-        tell(engine, event)
+        tell_documents(engine, row_of(mine).job, [key])
 
 
 def _sweep_upload(engine: Engine, key: Key, record: Record) -> None:
@@ -200,7 +220,8 @@ def _next_commands(document: Document) -> Sequence[RunCommand]:
 
 _HANDLERS: Mapping[str, Callable[[Engine, Key, Record], None]] = {
     "META": _sweep_job,
-    "EVENT": _sweep_event,
+    "E": _sweep_event,
+    "R": _sweep_row,
     "UPLOAD": _sweep_upload,
     "D": _sweep_document,
     "GONE": _sweep_collection,

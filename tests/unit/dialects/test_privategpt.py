@@ -9,15 +9,20 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from forebay.dialects.dialect import Call, Failure
 from forebay.dialects.privategpt import PRIVATEGPT, events, words
-from forebay.dialects.privategpt.events import AmqpMessage, Progress, Told, amqp_message
+from forebay.dialects.privategpt.events import Progress, Told, amqp_message
 from forebay.dialects.privategpt.parse import new_task_id, remove_command, submit_command
 from forebay.dialects.privategpt.render import Outcome, outcome
 from forebay.dialects.privategpt.requests import AnyIngestBody, Callback, DeleteIngestedDocumentBody, FileInput
 from forebay.dialects.privategpt.responses import IngestedDoc, IngestResponse
 from forebay.domain import keys
+from forebay.domain.callbacks import Callback as Target
+from forebay.domain.callbacks import Means, callbacks_of
+from forebay.domain.delivery import BrokerMessage
 from forebay.domain.document import TenantId
 from forebay.domain.errors import CATALOGUE, ErrorKind
+from forebay.domain.events import JOB_ENDS, JOB_PROGRESS
 from forebay.domain.job import JobKind
+from forebay.domain.json_text import write_json
 from forebay.domain.matching import OPERATORS
 from forebay.domain.outline import Kind
 from forebay.domain.requests import BadSource, BytesSource, FileSource, ObjectSource, Source, SubmitJob, UrlSource
@@ -47,7 +52,8 @@ def command(callback: Callback | None = None, /, **body: JsonValue) -> SubmitJob
 
 def test_every_state_has_a_word_and_every_word_a_stage() -> None:
     assert words.STATUS.keys() == set(JobState)
-    assert set(words.STATUS.values()) == events.STAGES.keys() == set(get_args(words.TaskWord))
+    assert set(words.STATUS.values()) == set(get_args(words.TaskWord))
+    assert set(events.STAGES) == set(get_args(events.Stage))
 
 
 def test_every_problem_of_a_file_has_a_word() -> None:
@@ -135,7 +141,7 @@ def test_a_task_is_found_by_its_id_and_remembers_the_collections_name() -> None:
         "privategpt",
         keys.collection_called("My Docs"),
     )
-    assert json.loads(given.memo) == {"task_id": "t1", "collection": "My Docs"}
+    assert json.loads(given.memo) == {"task_id": "t1", "collection": "My Docs", "artifact": "handbook"}
 
 
 def test_a_collection_keeps_the_name_that_is_none_of_ours() -> None:
@@ -152,8 +158,12 @@ def test_callbacks_and_their_properties_are_kept_with_the_job() -> None:
     callback = Callback.model_validate({"amqp": {"exchange": "x", "routing_key_done": "d"}, "properties": {"a": [1]}})
     body = DeleteIngestedDocumentBody(collection="c", artifact="a")
 
-    for kept in (command(callback), remove_command(a_call(), body, "t1", callback)):
-        assert json.loads(kept.callbacks) == [{"type": "amqp", "exchange": "x", "routing_key_done": "d"}]
+    for kept, events in (
+        (command(callback), (*JOB_ENDS, JOB_PROGRESS)),
+        (remove_command(a_call(), body, "t1", callback), JOB_ENDS),
+    ):
+        target = Target(Means.AMQP, events, exchange="x", routing_keys={"done": "d"})
+        assert callbacks_of(kept.callbacks) == (target,)
         assert json.loads(kept.properties) == {"a": [1]}
     assert (command().callbacks, command().properties) == ("[]", "{}")
 
@@ -177,22 +187,16 @@ def test_only_canonical_base64_is_a_file(value: str) -> None:
 
 TOLD = Told(JobKind.INGEST, "t1", "handbook", "acme", "evt_1", 3, {"tenant": "t1"})
 OURS = {"task_id": "t1", "artifact": "handbook", "collection": "acme", "event_id": "evt_1", "sequence": 3}
-TARGET = {
-    "type": "amqp",
-    "exchange": "x",
-    "routing_key_done": "done",
-    "routing_key_progress": "on",
-    "routing_key_error": "bad",
-}
+TARGET = Target(Means.AMQP, exchange="x", routing_keys={"done": "done", "progress": "on", "error": "bad"})
 DONE = Outcome("SUCCESS", IngestResponse(data=[IngestedDoc(artifact="handbook", doc_metadata={"file_name": "h.txt"})]))
 TREE = {"object": "list", "model": "private-gpt"}
 DOCUMENT = {"object": "ingest.document", "artifact": "handbook", "doc_metadata": {"file_name": "h.txt"}}
 DELETION = replace(TOLD, kind=JobKind.DELETE)
 
 
-def told(routing_key: str, type_: str, data: object, error: object = None) -> AmqpMessage:
+def told(routing_key: str, type_: str, data: object, error: object = None) -> BrokerMessage:
     body: Any = {"data": data, "type": type_, "error": error, "callback_properties": {"tenant": "t1"}, **OURS}
-    return AmqpMessage("x", routing_key, body)
+    return BrokerMessage("x", routing_key, write_json(body).encode(), "evt_1")
 
 
 def test_a_finished_ingestion_is_told_with_its_documents() -> None:
@@ -240,11 +244,12 @@ def test_a_finished_deletion_is_told_without_data_and_its_progress_never() -> No
 
 
 def test_an_event_without_a_routing_key_goes_by_its_type_and_without_properties_has_none() -> None:
-    message = amqp_message(replace(TOLD, properties={}), DONE, {"type": "amqp", "exchange": "x"})
+    message = amqp_message(replace(TOLD, properties={}), DONE, Target(Means.AMQP, exchange="x"))
 
     assert message is not None
-    assert message.routing_key == message.body["type"] == "pgpt.vector_index_task.done"
-    assert message.body["callback_properties"] is None
+    body = json.loads(message.body)
+    assert message.routing_key == body["type"] == "pgpt.vector_index_task.done"
+    assert body["callback_properties"] is None
 
 
 def test_a_job_that_failed_as_a_whole_is_told_by_its_own_error() -> None:

@@ -10,7 +10,7 @@ from forebay.domain.errors import (
     TransientError,
 )
 
-STAGES = {"request", "fetch", "store", "upload", "extract", "embed", "index", "engine"}
+STAGES = {"request", "fetch", "store", "upload", "extract", "embed", "index", "engine", "deliver"}
 
 
 @pytest.mark.parametrize("kind", CATALOGUE.values(), ids=lambda kind: kind.code)

@@ -1,5 +1,6 @@
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,8 +39,23 @@ def test_names_are_the_same_today_and_tomorrow() -> None:
     assert keys.run_for(JobId("job_1"), "12:00", key) != keys.run_for(JobId("job_2"), "12:00", key)
     assert keys.run_for(JobId("job_1"), "12:00", key) != keys.run_for(JobId("job_1"), "12:01", key)
     assert keys.job_id_for(ACME, "native", "k") != keys.job_id_for(TenantId("other"), "native", "k")
-    assert keys.event_id(JobId("job_1"), "12:00", "a") != keys.event_id(JobId("job_1"), "12:00", "b")
-    assert keys.event_id(JobId("job_1"), "12:00", "a") != keys.event_id(JobId("job_1"), "12:01", "a")
+    noon = "2026-11-22T12:00:00.000Z"
+    assert keys.event_id(JobId("job_1"), noon, "a") != keys.event_id(JobId("job_1"), noon, "b")
+    assert keys.event_id(JobId("job_1"), noon, "a") != keys.event_id(JobId("job_1"), "2026-11-22T12:00:00.001Z", "a")
+
+
+def test_an_event_is_found_by_its_id_among_the_events_of_its_job_in_the_order_of_time() -> None:
+    times = [f"2026-11-22T12:00:00.{millisecond:03}Z" for millisecond in (0, 9, 10, 999)]
+    places = [keys.event(keys.event_id(JobId("job_1"), time, "a")) for time in times]
+
+    assert {place.pk for place in places} == {"JOB#job_1"}
+    assert all(place.sk.startswith(keys.EVENTS) for place in places)
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize("id_", ["", "evt", "evt_", "_", "____", "a#b_c#d_e#f", "evt_1_META_2", "\u00e9"])
+def test_whatever_is_given_as_an_events_id_names_an_event_only(id_: str) -> None:
+    assert keys.event(id_).sk.startswith(keys.EVENTS)
 
 
 @given(_texts)

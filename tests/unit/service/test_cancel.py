@@ -94,7 +94,9 @@ def test_a_worker_that_is_about_to_publish_cancels_instead(scene: Scene, documen
             scene.records.records[key] = {**record, "canceling": True}
         else:
             scene.records.records[key] = record
-    scene.records.records = {key: record for key, record in scene.records.records.items() if key.sk != "EVENT"}
+    scene.records.records = {
+        key: record for key, record in scene.records.records.items() if not key.sk.startswith(keys.EVENTS)
+    }
 
     scene.driver.drain()
 

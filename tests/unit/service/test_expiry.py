@@ -28,7 +28,7 @@ def test_all_that_is_over_expires_and_nothing_else(scene: Scene) -> None:
         "JOB COUNT": {37},  # longer than the job, which cannot be read without them
         "JOB R ready": {37},
         "JOB R failed": {37},
-        "EVENT EVENT": {30},
+        "JOB E": {30},
         "UPLOAD UPLOAD ended": {31},
         "T D deleted": {15},
         "T D ready": {None},

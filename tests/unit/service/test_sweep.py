@@ -127,7 +127,7 @@ def test_a_job_whose_end_was_missed_is_ended(scene: Scene) -> None:
     place = keys.job(job.id)
     late = {"state": "queued", "due_pk": keys.due_shard(job.id), "due_at": scene.job(job.id).created_at}
     scene.records.records[place] = {**scene.records.records[place], **late}
-    for place in [place for place in scene.records.records if place.sk == "EVENT"]:
+    for place in [place for place in scene.records.records if place.sk.startswith(keys.EVENTS)]:
         del scene.records.records[place]
 
     sweep(scene.engine)

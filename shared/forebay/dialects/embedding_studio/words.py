@@ -35,6 +35,7 @@ STAGES: Final[Mapping[str, FailureStage]] = {  # by the catalogue's stages
     "embed": "on_inference",
     "index": "on_upsert",
     "engine": "other",
+    "deliver": "other",
 }
 
 DETAILS: Final[Mapping[str, str]] = {  # instead of the catalogue's

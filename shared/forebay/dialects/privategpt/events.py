@@ -4,25 +4,33 @@ Source: `private_gpt/celery/callback.py` and `private_gpt/celery/notify.py` at v
 `collection`, `event_id` and `sequence`, and that a revoked task is told as an error.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from pydantic import JsonValue
 
-from forebay.dialects.privategpt.render import Outcome
+from forebay.dialects.privategpt.render import Outcome, outcome
 from forebay.dialects.privategpt.words import TaskWord, file_problem, said
-from forebay.domain.job import JobKind
+from forebay.domain.callbacks import Callback
+from forebay.domain.delivery import BrokerMessage
+from forebay.domain.events import JobProgressed
+from forebay.domain.job import Job, JobKind
+from forebay.domain.json_text import write_json
+from forebay.domain.stored_event import StoredEvent
 from forebay.domain.transitions import DocumentState
+from forebay.service.engine import Engine
 
 _D = DocumentState
 
 Stage = Literal["done", "progress", "error"]
+STAGES: Final[tuple[Stage, ...]] = ("done", "progress", "error")
 TASKS: Final[Mapping[JobKind, str]] = {
     JobKind.INGEST: "pgpt.vector_index_task",
     JobKind.DELETE: "pgpt.delete_ingested_task",
 }
-STAGES: Final[Mapping[TaskWord, Stage]] = {
+_STAGE: Final[Mapping[TaskWord, Stage]] = {
     "PENDING": "progress",
     "SUCCESS": "done",
     "FAILURE": "error",
@@ -52,21 +60,33 @@ class Progress:
     share: float  # of the step, 0..1
 
 
-@dataclass(frozen=True, slots=True)
-class AmqpMessage:
-    """What is published where."""
-
-    exchange: str
-    routing_key: str
-    body: Mapping[str, JsonValue]
+def message(engine: Engine, job: Job, told: StoredEvent, callback: Callback) -> BrokerMessage | None:
+    """What the broker gets for this event of the job. None where PrivateGPT tells nothing, and for the end of a job
+    that has been restarted since: it will be told again."""
+    if job.epoch != told.epoch:
+        return None
+    memo = json.loads(job.memo)
+    about = Told(
+        job.kind,
+        memo["task_id"],
+        memo["artifact"],
+        memo["collection"],
+        told.event.id,
+        told.event.data["sequence"],
+        json.loads(job.properties or "{}"),
+    )
+    if told.event.is_progress:
+        working = JobProgressed.model_validate(told.event.data).document
+        return amqp_message(about, Outcome("PENDING"), callback, Progress(working.stage, working.share))
+    return amqp_message(about, outcome(engine, job), callback)
 
 
 def amqp_message(
-    told: Told, outcome: Outcome, target: Mapping[str, str], progress: Progress | None = None
-) -> AmqpMessage | None:
-    """The event for `target`, one of the job's callbacks. None for the progress of a deletion, of which PrivateGPT
+    told: Told, outcome: Outcome, target: Callback, progress: Progress | None = None
+) -> BrokerMessage | None:
+    """The message for `target`, one of the job's callbacks. None for the progress of a deletion, of which PrivateGPT
     never tells, and where there is no progress to tell of."""
-    stage = STAGES[outcome.word]
+    stage = _STAGE[outcome.word]
     data = _data(outcome, progress)
     if stage == "progress" and (told.kind is JobKind.DELETE or data is None):
         return None
@@ -82,7 +102,9 @@ def amqp_message(
         "event_id": told.event_id,
         "sequence": told.sequence,
     }
-    return AmqpMessage(target["exchange"], target.get(f"routing_key_{stage}") or type_, body)
+    return BrokerMessage(
+        target.exchange, target.routing_keys.get(stage) or type_, write_json(body).encode(), told.event_id
+    )
 
 
 def _data(outcome: Outcome, progress: Progress | None) -> JsonValue:

@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from forebay.dialects.dialect import Call
+from forebay.dialects.privategpt.events import STAGES
 from forebay.dialects.privategpt.requests import (
     S3_URI,
     Callback,
@@ -20,6 +21,9 @@ from forebay.dialects.privategpt.requests import (
 )
 from forebay.dialects.privategpt.words import NAME
 from forebay.domain import keys
+from forebay.domain.callbacks import Callback as Target
+from forebay.domain.callbacks import Means, callbacks_text
+from forebay.domain.events import JOB_ENDS, JOB_PROGRESS
 from forebay.domain.requests import (
     BadSource,
     BytesSource,
@@ -53,17 +57,18 @@ def submit_command(call: Call, body: IngestBody | IngestFileBody, task_id: str, 
     if collection != body.collection:
         name = CollectionChange(properties=json.dumps({NAME: {"name": body.collection}}))
         create_collection(engine, call.tenant, collection, name)
+    document = _document(body)
     blank = isinstance(body, IngestBody) and isinstance(body.input, TextInput)  # which only text may be
     return SubmitJob(
         tenant=call.tenant,
         collection=collection,
-        documents=(_document(body),),
+        documents=(document,),
         options=replace(default_options(engine, call.tenant, collection), wordless=blank),
-        callbacks=_targets(callback),
+        callbacks=_targets(callback, (*JOB_ENDS, JOB_PROGRESS)),
         properties=_properties(callback),
         idempotency_key=task_id,
         dialect=NAME,
-        memo=_memo(task_id, body.collection),
+        memo=_memo(task_id, body.collection, document.id or ""),
         hopeless=Hopeless.FAILED,
     )
 
@@ -76,22 +81,27 @@ def remove_command(
         tenant=call.tenant,
         collection=keys.collection_called(body.collection),
         ids=(body.artifact,),
-        callbacks=_targets(callback),
+        callbacks=_targets(callback, JOB_ENDS),
         properties=_properties(callback),
         idempotency_key=task_id,
         dialect=NAME,
-        memo=_memo(task_id, body.collection),
+        memo=_memo(task_id, body.collection, body.artifact),
     )
 
 
-def _memo(task_id: str, collection: str) -> str:
-    return json.dumps({"task_id": task_id, "collection": collection})
+def _memo(task_id: str, collection: str, artifact: str) -> str:
+    return json.dumps({"task_id": task_id, "collection": collection, "artifact": artifact})
 
 
-def _targets(callback: Callback | None) -> str:
-    """Whom to tell, as jobs keep it."""
-    targets = [] if callback is None else [{"type": "amqp", **callback.amqp.model_dump(exclude_none=True)}]
-    return json.dumps(targets)
+def _targets(callback: Callback | None, events: tuple[str, ...]) -> str:
+    """Whom to tell of these events, as jobs keep it."""
+    if callback is None:
+        return callbacks_text([])
+    given = callback.amqp.model_dump(exclude_none=True)
+    named: dict[str, str] = {
+        stage: given[f"routing_key_{stage}"] for stage in STAGES if f"routing_key_{stage}" in given
+    }
+    return callbacks_text([Target(Means.AMQP, events, exchange=given["exchange"], routing_keys=named)])
 
 
 def _properties(callback: Callback | None) -> str:
