@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from forebay.adapters.memory import (
     HashingEmbedder,
@@ -19,9 +20,11 @@ from forebay.adapters.memory_delivery import MemoryBroker, MemoryVault, MemoryWe
 from forebay.adapters.memory_fetcher import MemoryFetcher
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
+from forebay.dialects.amqp import broker_message
 from forebay.domain.commands import (
     CancelJob,
     Command,
+    DeliverEvent,
     EmbedChunks,
     ExpandJob,
     ExtractDocument,
@@ -32,6 +35,7 @@ from forebay.domain.commands import (
 from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import DocumentError, Superseded, TransientError
 from forebay.service.cancel import cancel
+from forebay.service.deliver import deliver
 from forebay.service.embed import embed
 from forebay.service.engine import Engine, Policy, Times
 from forebay.service.expand import expand
@@ -54,6 +58,7 @@ USE_CASES: dict[type[Command], Callable[[Engine, Command], None]] = {
     ExpandJob: expand,  # type: ignore[dict-item]
     CancelJob: cancel,  # type: ignore[dict-item]
     PurgeDocument: purge,  # type: ignore[dict-item]
+    DeliverEvent: partial(deliver, render=broker_message),
 }
 
 
@@ -101,6 +106,8 @@ class Driver:
 
     engine: Engine
     log: list[str] = field(default_factory=list)
+    heard: int = 0  # events on the bus that its rule has looked at
+    deaf: bool = False  # it misses them all
 
     @property
     def queues(self) -> MemoryQueues:
@@ -131,12 +138,23 @@ class Driver:
     def drain(self, most: int = 500) -> None:
         """Deliver until the queues are empty."""
         for _ in range(most):
+            self.hear()
             if not self.queues.sent:
                 return
             command = self.queues.sent.pop(0)
+            if isinstance(command, DeliverEvent):
+                self.clock.move(self.queues.delay_of.pop(command, 0))
             if not self.do(command):
                 self.queues.sent.append(command)
         raise AssertionError(f"still not at rest after {most} deliveries: {self.queues.sent[:3]}")
+
+    def hear(self) -> None:
+        """The bus' rule: what callbacks wait for becomes a command."""
+        assert isinstance(self.engine.bus, MemoryBus)
+        for event in self.engine.bus.published[self.heard :]:
+            if event.callbacks and not self.deaf:
+                self.queues.sent.append(DeliverEvent(tenant=TenantId(str(event.data["tenant"])), event=event.id))
+        self.heard = len(self.engine.bus.published)
 
     def sweep_until_rest(self, rounds: int = 30) -> None:
         """Let time pass, sweeping, until nothing is due and nothing waits."""

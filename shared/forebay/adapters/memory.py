@@ -210,11 +210,13 @@ class MemoryQueues:
     def __init__(self, on_call: OnCall = quietly) -> None:
         self._on_call = on_call
         self.sent: list[Command] = []
+        self.delay_of: dict[Command, int] = {}  # seconds, of those that were sent with one
 
     def send(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:
         """See CommandQueues."""
         self._on_call("before", "queues.send")
         self.sent.extend(commands)
+        self.delay_of.update((command, delay_seconds) for command in commands if delay_seconds)
         self._on_call("after", "queues.send")
 
     def offer(self, commands: Sequence[Command], *, delay_seconds: int = 0) -> None:

@@ -139,6 +139,22 @@ class Event(BaseModel):
     data: dict[str, JsonValue]  # by DATA_OF; schemas in events/schemas/
 
     @property
+    def sequence(self) -> int:
+        """Its number among the events of its job."""
+        return self._number("sequence")
+
+    @property
+    def callbacks(self) -> int:
+        """How many of the job's callbacks are to be told."""
+        return self._number("callbacks")
+
+    def _number(self, name: str) -> int:
+        value = self.data[name]
+        if not isinstance(value, int):
+            raise TypeError(f"{name} is no number")
+        return value
+
+    @property
     def is_progress(self) -> bool:
         """Is it worth telling only as long as the job goes on?"""
         return self.type == JOB_PROGRESS

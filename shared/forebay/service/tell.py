@@ -126,7 +126,7 @@ def publish_events(engine: Engine, events: Sequence[Event]) -> None:
 
 def mark_told(engine: Engine, event: Event) -> None:
     """The bus has it. Nothing more is due unless there are callbacks to be told."""
-    over = () if event.data["callbacks"] else ("due_pk", "due_at")
+    over = () if event.callbacks else ("due_pk", "due_at")
     told = {"told": stamp(engine.now())}
     engine.records.write(Update(keys.event(event.id), set=told, remove=over, when=(Has("body"),)))
 

@@ -141,7 +141,7 @@ def test_a_task_is_found_by_its_id_and_remembers_the_collections_name() -> None:
         "privategpt",
         keys.collection_called("My Docs"),
     )
-    assert json.loads(given.memo) == {"task_id": "t1", "collection": "My Docs", "artifact": "handbook"}
+    assert json.loads(given.memo) == {"task_id": "t1", "collection": "My Docs", "artifact": "a"}
 
 
 def test_a_collection_keeps_the_name_that_is_none_of_ours() -> None:
@@ -158,11 +158,11 @@ def test_callbacks_and_their_properties_are_kept_with_the_job() -> None:
     callback = Callback.model_validate({"amqp": {"exchange": "x", "routing_key_done": "d"}, "properties": {"a": [1]}})
     body = DeleteIngestedDocumentBody(collection="c", artifact="a")
 
-    for kept, events in (
+    for kept, types in (
         (command(callback), (*JOB_ENDS, JOB_PROGRESS)),
         (remove_command(a_call(), body, "t1", callback), JOB_ENDS),
     ):
-        target = Target(Means.AMQP, events, exchange="x", routing_keys={"done": "d"})
+        target = Target(Means.AMQP, types, exchange="x", routing_keys={"done": "d"})
         assert callbacks_of(kept.callbacks) == (target,)
         assert json.loads(kept.properties) == {"a": [1]}
     assert (command().callbacks, command().properties) == ("[]", "{}")

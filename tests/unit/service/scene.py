@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from forebay.adapters.memory import MemoryBus, MemoryQueues, MemoryRecords
+from forebay.adapters.memory_delivery import MemoryBroker, MemoryWebhooks
 from forebay.adapters.memory_fetcher import MemoryFetcher
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
@@ -13,6 +14,7 @@ from forebay.domain.document import JobId
 from forebay.domain.job import Job, Row, job_of, row_of
 from forebay.domain.requests import SubmitJob, TextSource
 from forebay.domain.stored_document import Document, document_of
+from forebay.domain.stored_event import StoredEvent, event_of
 from forebay.service.engine import Engine, Policy
 from forebay.service.search import search
 from forebay.service.submit import submit
@@ -64,6 +66,23 @@ class Scene:
     def told(self) -> list[str]:
         """The types of the events on the bus, in order."""
         return [event.type.removeprefix("forebay.job.") for event in self.bus.published]
+
+    def event(self, type_: str = "forebay.job.succeeded") -> StoredEvent:
+        """The last event of this type, as it is recorded."""
+        last = [event for event in self.bus.published if event.type == type_][-1]
+        return event_of(self.records.records[keys.event(last.id)])
+
+    @property
+    def webhooks(self) -> MemoryWebhooks:
+        """The receivers."""
+        assert isinstance(self.engine.webhooks, MemoryWebhooks)
+        return self.engine.webhooks
+
+    @property
+    def broker(self) -> MemoryBroker:
+        """The broker."""
+        assert isinstance(self.engine.broker, MemoryBroker)
+        return self.engine.broker
 
     def interrupted(self, act: Callable[[], object]) -> Engine:
         """The engine, before whose next write someone else acts."""

@@ -72,7 +72,7 @@ def message(engine: Engine, job: Job, told: StoredEvent, callback: Callback) -> 
         memo["artifact"],
         memo["collection"],
         told.event.id,
-        told.event.data["sequence"],
+        told.event.sequence,
         json.loads(job.properties or "{}"),
     )
     if told.event.is_progress:

@@ -1,0 +1,211 @@
+"""Deliveries: one attempt a message, the schedule, and what ends it."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from standardwebhooks import Webhook
+
+from forebay.adapters.memory_delivery import MemoryVault, MemoryWebhooks, Posted
+from forebay.domain.callbacks import Callback, Means, callbacks_text
+from forebay.domain.commands import DeliverEvent
+from forebay.domain.delivery import WAITS_SECONDS, Reply, TargetState
+from forebay.domain.errors import Superseded
+from forebay.domain.requests import TextSource
+from forebay.domain.times import instant
+from forebay.service.bury import DeadLetter, bury
+from forebay.service.deliver import deliver
+from forebay.service.sweep import sweep
+from tests.builders import TENANT, a_document_request, a_submit_job
+from tests.unit.service.scene import Scene
+
+URL, OTHER = "https://hooks.example.com/a", "https://hooks.example.com/b"
+SECRET = "whsec_" + "c2VjcmV0" * 4
+DOWN = Reply(status=500, error="webhook_status")
+GONE = Reply(status=410, error="webhook_status")
+
+
+def a_webhook(url: str = URL, *, secrets: Sequence[str] = (SECRET,)) -> Callback:
+    return Callback(Means.WEBHOOK, url=url, secrets=tuple(MemoryVault().seal(each, TENANT) for each in secrets))
+
+
+def ended(scene: Scene, *callbacks: Callback) -> None:
+    """A job with these callbacks ends, and what can be told at once is told."""
+    scene.ingest("turbine manual", callbacks=callbacks_text(callbacks or (a_webhook(),)))
+
+
+def states(scene: Scene) -> list[TargetState]:
+    return [target.state for target in scene.event().targets.values()]
+
+
+def test_a_webhook_is_told_the_jobs_end_once_and_signed(scene: Scene) -> None:
+    ended(scene)
+
+    (posted,) = scene.webhooks.posted
+    told = scene.event()
+    assert (posted.url, posted.body) == (URL, told.event.model_dump_json().encode())
+    assert posted.headers["webhook-id"] == told.event.id
+    assert posted.headers["webhook-signature"] == signature(posted, SECRET)
+    assert posted.headers["content-type"].startswith("application/cloudevents+json")
+    (attempt,) = scene.event().attempts
+    assert (attempt.status, attempt.error, attempt.number) == (200, "", 1)
+    assert (states(scene), scene.event().due_at) == ([TargetState.DELIVERED], "")
+
+
+def test_both_secrets_sign_while_a_receiver_goes_over_to_another(scene: Scene) -> None:
+    other = "whsec_" + "b3RoZXIx" * 4
+
+    ended(scene, a_webhook(secrets=(SECRET, other)))
+
+    (posted,) = scene.webhooks.posted
+    assert posted.headers["webhook-signature"] == f"{signature(posted, SECRET)} {signature(posted, other)}"
+
+
+def test_a_message_that_comes_again_sends_nothing(scene: Scene) -> None:
+    ended(scene)
+    again = DeliverEvent(tenant=TENANT, event=scene.event().event.id, target=0)
+
+    with pytest.raises(Superseded):
+        deliver(scene.engine, again, nothing)
+
+    assert len(scene.webhooks.posted) == 1
+
+
+def test_the_first_three_attempts_come_by_the_queue_and_the_rest_by_sweep(scene: Scene) -> None:
+    scene.webhooks.replies[URL] = [DOWN]
+    began = scene.clock()
+
+    ended(scene)
+    by_queue = len(scene.webhooks.posted)
+    took = scene.clock() - began
+    scene.driver.sweep_until_rest(rounds=100)
+
+    assert by_queue == 3
+    assert took < timedelta(minutes=4)
+    assert [attempt.number for attempt in scene.event().attempts] == list(range(1, len(WAITS_SECONDS) + 1))
+    assert states(scene) == [TargetState.FAILED]
+    assert len({posted.headers["webhook-id"] for posted in scene.webhooks.posted}) == 1
+
+
+def test_a_receiver_that_is_down_for_a_day_is_told_after_it(scene: Scene) -> None:
+    scene.webhooks.replies[URL] = [DOWN]
+    ended(scene)
+    morning = scene.clock() + timedelta(days=1)
+    while scene.clock() < morning:
+        scene.clock.move(600)
+        sweep(scene.engine)
+        scene.driver.drain()
+    failed = len(scene.webhooks.posted)
+
+    scene.webhooks.replies[URL] = [Reply(status=204)]
+    scene.driver.sweep_until_rest(rounds=40)
+
+    assert states(scene) == [TargetState.DELIVERED]
+    assert len(scene.event().attempts) == failed + 1
+
+
+def test_a_dead_receiver_does_not_delay_the_others(scene: Scene) -> None:
+    scene.webhooks.replies[URL] = [Reply(error="url_unreachable")]
+    began = scene.clock()
+
+    ended(scene, a_webhook(URL), a_webhook(OTHER))
+
+    told = scene.webhooks.taken(OTHER)
+    assert states(scene) == [TargetState.PENDING, TargetState.DELIVERED]
+    assert [int(posted.headers["webhook-timestamp"]) for posted in told] == [int(began.timestamp())]
+
+
+def test_the_receiver_says_when_to_come_again(scene: Scene) -> None:
+    scene.webhooks.replies[URL] = [Reply(status=503, error="webhook_status", retry_after=3_600), Reply(status=200)]
+
+    ended(scene)
+
+    (first,) = scene.event().attempts
+    assert instant(scene.event().targets[0].next_at) - instant(first.at) >= timedelta(seconds=3_600)
+    scene.driver.sweep_until_rest()
+    assert states(scene) == [TargetState.DELIVERED]
+
+
+def test_a_receiver_that_is_gone_is_off_for_the_job(scene: Scene) -> None:
+    scene.webhooks.replies[URL] = [GONE]
+    ended(scene)
+    job = scene.job(scene.event().job)
+
+    assert states(scene) == [TargetState.DISABLED]
+    assert job.callbacks_off == {0}
+
+
+def test_a_worker_that_died_leaves_an_attempt_without_an_end_and_the_next_one_due(scene: Scene) -> None:
+    class Dies(MemoryWebhooks):
+        def post(self, url: str, headers: object, body: bytes) -> Reply:
+            raise KeyboardInterrupt
+
+    job = scene.submit(
+        a_submit_job([a_document_request("a", TextSource("x"))], callbacks=callbacks_text([a_webhook()]))
+    )
+    scene.driver.engine = replace(scene.engine, webhooks=Dies())
+    with pytest.raises(KeyboardInterrupt):
+        scene.driver.drain()
+
+    interrupted = [attempt.error for attempt in scene.event().attempts]
+    scene.driver.engine = scene.engine
+    scene.driver.sweep_until_rest()
+
+    assert interrupted == ["interrupted"]
+    assert [attempt.error for attempt in scene.event().attempts] == ["interrupted", ""]
+    assert (states(scene), scene.event().job) == ([TargetState.DELIVERED], job.id)
+
+
+def test_what_the_bus_lost_is_asked_for_by_sweep(scene: Scene) -> None:
+    scene.submit(a_submit_job(callbacks=callbacks_text([a_webhook()])))
+    scene.driver.deaf = True
+
+    scene.driver.sweep_until_rest()
+
+    assert len(scene.webhooks.posted) == 1
+
+
+def test_a_message_that_cannot_be_worked_on_ends_its_delivery(scene: Scene) -> None:
+    scene.driver.deaf = True
+    ended(scene)
+    command = DeliverEvent(tenant=TENANT, event=scene.event().event.id, target=0)
+
+    bury(scene.engine, DeadLetter("m1", command.model_dump_json(), command))
+
+    assert (states(scene), scene.event().due_at) == ([TargetState.FAILED], "")
+
+
+def test_an_amqp_target_gets_the_event_itself_by_its_type(scene: Scene) -> None:
+    scene.broker.exchanges["events"] = None
+
+    ended(scene, Callback(Means.AMQP, exchange="events"))
+
+    (message,) = scene.broker.published
+    event = scene.event().event
+    assert (message.routing_key, message.message_id, message.body) == (
+        event.type,
+        event.id,
+        event.model_dump_json().encode(),
+    )
+
+
+def test_an_exchange_that_comes_later_gets_it_then(scene: Scene) -> None:
+    ended(scene, Callback(Means.AMQP, exchange="events", routing_keys={"done": "finished"}))
+    missing = {attempt.error for attempt in scene.event().attempts}
+
+    scene.broker.exchanges["events"] = {"finished"}
+    scene.driver.sweep_until_rest()
+
+    assert missing == {"exchange_missing"}
+    assert [message.routing_key for message in scene.broker.published] == ["finished"]
+
+
+def nothing(*_: object) -> None:
+    raise AssertionError("nothing is to be rendered")
+
+
+def signature(posted: Posted, secret: str) -> str:
+    """What the reference library signs it with."""
+    at = datetime.fromtimestamp(int(posted.headers["webhook-timestamp"]), UTC)
+    return str(Webhook(secret).sign(posted.headers["webhook-id"], at, posted.body.decode()))
