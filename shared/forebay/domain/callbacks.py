@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
+from functools import lru_cache
 
-from forebay.domain.events import JOB_ENDS, matches
+from forebay.domain.events import DOCUMENT_ENDS, JOB_ENDS, JOB_PROGRESS, matches
+from forebay.domain.stored_document import Options
 
 
 class Means(StrEnum):
@@ -49,3 +51,16 @@ def callbacks_of(stored: str) -> tuple[Callback, ...]:
         )
         for each in json.loads(stored or "[]")
     )
+
+
+def heard(options: Options, stored: str) -> Options:
+    """The options of a document whose job has these callbacks: what of it is to be told."""
+    told, watched = _wanted(stored)
+    return replace(options, told=told or options.told, watched=watched or options.watched)
+
+
+@lru_cache(maxsize=64)  # a large job asks for each of its documents
+def _wanted(stored: str) -> tuple[bool, bool]:
+    callbacks = callbacks_of(stored)
+    told = any(callback.wants(type_) for callback in callbacks for type_ in DOCUMENT_ENDS)
+    return told, any(callback.wants(JOB_PROGRESS) for callback in callbacks)

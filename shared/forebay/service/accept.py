@@ -28,6 +28,7 @@ from forebay.service.take_over import (
     failed_row_record,
     take_over,
 )
+from forebay.service.tell import tell_documents
 
 SLICE = 20  # documents a transaction; each may interrupt another job's row and counter
 _ENDS_MOST = 40  # rows a transaction that ends them
@@ -85,6 +86,7 @@ def _end_slice(engine: Engine, job: Job, rows: Sequence[Row], former: Mapping[Do
         end = ShardEnd(job.id, rows[0].shard, len(rows), counts, counter, when=same_epoch)
         refused = engine.records.transact([*ended, *shard_writes(engine, end)])
         if refused is None:
+            tell_documents(engine, job.id, [row.record_key for row in rows if row.options.told])
             return
         if refused.failed[0] < len(rows):
             for row in rows if len(rows) > 1 else ():  # another call ended some of them: one by one

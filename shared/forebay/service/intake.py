@@ -21,6 +21,7 @@ from forebay.service.first_command import first_command
 from forebay.service.remove import remove_document
 from forebay.service.submit import job_record, submit
 from forebay.service.take_over import TakeOver, take_over
+from forebay.service.tell import listened
 from forebay.service.throttle import count_documents
 from forebay.service.uploads import check_upload
 
@@ -124,7 +125,7 @@ def _accept(engine: Engine, tenant: TenantId, collection: Collection, id_: Docum
         collection=collection,
         name=id_.rpartition("/")[2],
         source=found,
-        options=default_options(engine, tenant, collection),
+        options=listened(engine, job, default_options(engine, tenant, collection)),
         metadata=metadata_text(dict(found.metadata)),
         size_bytes=found.size_bytes,
     )

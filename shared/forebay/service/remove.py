@@ -13,7 +13,7 @@ from forebay.domain.errors import Superseded, TransientError
 from forebay.domain.job import Counts, Job, JobKind, Row, counter_of, job_of, row_of
 from forebay.domain.records import Absent, Has, Is, Put, Query, Record, Refused, Update, Write
 from forebay.domain.requests import Address, RemoveDocuments
-from forebay.domain.stored_document import Document, document_of
+from forebay.domain.stored_document import Document, Options, document_of
 from forebay.domain.times import stamp
 from forebay.domain.transitions import DocumentState, JobState, RowState
 from forebay.service.engine import Engine
@@ -24,6 +24,7 @@ from forebay.service.references import find_document
 from forebay.service.settle import TRIES, ShardEnd, shard_writes
 from forebay.service.submit import Submitted, job_record, listing, new_job_id, recorded, replayed
 from forebay.service.take_over import Hindrance, Overtaken, TakeOver, TooManyWrites, take_over
+from forebay.service.tell import listened, tell_waiting
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +107,7 @@ def _remove_at_once(engine: Engine, job: Job, documents: list[Document], listed_
         Put(keys.counter(job.id, 0), {"left": len(documents)}),
         *listing(engine, job, listed_in),
     ]
-    rows = [_removal_row(job, document) for document in documents]
+    rows = [_removal_row(engine, job, document) for document in documents]
     refused = take_over(engine, TakeOver(job, rows, first, solo=len(rows) == 1))
     if refused is None:
         engine.queues.offer([purge_command(document) for document in documents])
@@ -169,8 +170,9 @@ def _all_of_collection(engine: Engine, job: Job) -> Iterator[list[Document]]:
 
 
 def _remove_slice(engine: Engine, job: Job, documents: list[Document]) -> None:
-    rows = [_removal_row(job, document) for document in documents]
+    rows = [_removal_row(engine, job, document) for document in documents]
     former = _rows_before(engine, job, rows)
+    tell_waiting(engine, job.id, list(former.values()))
     again = len(former)
     counted = {"ready": -again} if again else {}  # before, and will be so once more
     first: list[Write] = [
@@ -268,7 +270,7 @@ def _nothing_to_do(engine: Engine, job: Job, listed_in: str = "") -> Job:
     return recorded(engine, job).job
 
 
-def _removal_row(job: Job, document: Document) -> Row:
+def _removal_row(engine: Engine, job: Job, document: Document) -> Row:
     """The row of a document that the job deletes."""
     return Row(
         job=job.id,
@@ -279,5 +281,6 @@ def _removal_row(job: Job, document: Document) -> Row:
         state=RowState.OPEN,
         collection=document.collection,
         name=document.name,
+        options=listened(engine, job, Options()),
         chunks=document.visible.chunks if document.visible is not None else 0,
     )

@@ -29,6 +29,7 @@ from forebay.service.settle import CANCELED, Outcome, ended_row
 from forebay.service.sources import row_again, row_metadata
 from forebay.service.submit import INLINE_DOCUMENTS
 from forebay.service.take_over import TakeOver
+from forebay.service.tell import tell_waiting
 from forebay.service.watch import find_job
 
 log = logging.getLogger(__name__)
@@ -182,6 +183,7 @@ def redo_rows(engine: Engine, job: Job) -> None:
 
 
 def _redo(engine: Engine, job: Job, former: Sequence[Row]) -> None:
+    tell_waiting(engine, job.id, former)
     if job.state is JobState.CANCELING:
         _end(engine, job, former, CANCELED)
         return
@@ -211,6 +213,7 @@ def give_up_redoing(engine: Engine, job: Job, outcome: Outcome) -> None:
 
 def _end(engine: Engine, job: Job, former: Sequence[Row], outcome: Outcome) -> None:
     """The rows end under the new run without having begun; what they are of stays known for another restart."""
+    tell_waiting(engine, job.id, former)
     ended = [
         ended_row(
             engine,

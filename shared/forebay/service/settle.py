@@ -14,12 +14,13 @@ from forebay.domain.document import JobId
 from forebay.domain.errors import CATALOGUE, Superseded, TransientError
 from forebay.domain.job import Counter, Counts, Row, counter_of
 from forebay.domain.records import Above, Condition, Has, Is, IsOneOf, Key, Lacks, Update, Value, Write
-from forebay.domain.stored_document import DeadRun, Document, dead_value, document_of
+from forebay.domain.stored_document import DeadRun, Document, Options, dead_value, document_of
 from forebay.domain.times import stamp
 from forebay.domain.transitions import OPEN_ROWS, WORKING, DocumentState, RowState, before
 from forebay.service.due import due_after_grace
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
+from forebay.service.tell import tell_documents, told_later
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +105,8 @@ def expiry(engine: Engine) -> int:
     return int((engine.now() + _ROW_KEPT).timestamp())
 
 
-def row_end(engine: Engine, key: Key, outcome: Outcome, known: dict[str, Value]) -> Update:
-    """The row turns final, once."""
+def row_end(engine: Engine, key: Key, options: Options, outcome: Outcome, known: dict[str, Value]) -> Update:
+    """The row turns final, once; where that is to be told, it waits for it."""
     told: dict[str, Value] = {"error": outcome.error_code, "message": outcome.error_message[:500]}
     return Update(
         key,
@@ -115,9 +116,17 @@ def row_end(engine: Engine, key: Key, outcome: Outcome, known: dict[str, Value])
             "ttl": expiry(engine),
             **known,
             **(told if outcome.error_code else {}),
+            **(told_later(engine, key) if options.told else {}),
         },
         when=(IsOneOf("state", tuple(OPEN_ROWS)),),
     )
+
+
+def tell_ended(engine: Engine, documents: Sequence[Document]) -> None:
+    """Tell the ends of these documents' rows, before the job's own, where someone wants to know."""
+    for job in {document.job for document in documents}:
+        told = [each.row_key for each in documents if each.job == job and each.options.told]
+        tell_documents(engine, job, told)
 
 
 def ended_row(engine: Engine, row: Row, outcome: Outcome) -> Row:
@@ -161,10 +170,11 @@ def settle(engine: Engine, document: Document, outcome: Outcome, change: Update,
         if end.when and end.counter.canceling:
             cancel_runs(engine, [document])
             return
-        row = row_end(engine, document.row_key, outcome, known_of(document))
+        row = row_end(engine, document.row_key, document.options, outcome, known_of(document))
         refused = engine.records.transact([fenced, row, *shard_writes(engine, end), *also])
         if refused is None:
             log.info("document ended", extra=_facts(document, outcome))
+            tell_ended(engine, [document])
             if end.fills:
                 finish(engine, document.job)
             return
@@ -209,6 +219,7 @@ def cancel_runs(engine: Engine, documents: Sequence[Document]) -> None:
         if engine.records.transact([*writes, *shard_writes(engine, end)]) is None:
             for document in documents:
                 log.info("document ended", extra=_facts(document, CANCELED))
+            tell_ended(engine, documents)
             if end.fills:
                 finish(engine, job)
             return
@@ -222,7 +233,7 @@ def _cancellation(engine: Engine, document: Document) -> list[Update]:
         set=without_result(engine, document, CANCELED),
         when=(Is("run", document.run), Is("state", document.state.value)),
     )
-    return [change, row_end(engine, document.row_key, CANCELED, known_of(document))]
+    return [change, row_end(engine, document.row_key, document.options, CANCELED, known_of(document))]
 
 
 def _still_working(engine: Engine, documents: Sequence[Document]) -> Sequence[Document]:

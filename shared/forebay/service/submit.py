@@ -55,6 +55,7 @@ from forebay.service.take_over import (
     failed_row_record,
     take_over,
 )
+from forebay.service.tell import listened, tell_documents
 from forebay.service.throttle import admit_documents, give_back
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ def submit(engine: Engine, request: SubmitJob) -> Submitted:
     """
     _refuse_bad(engine, request)
     job = _new_job(engine, request)
+    request = replace(request, options=listened(engine, job, request.options))
     if request.idempotency_key is not None:
         stored = replayed(engine, job)
         if stored is not None:
@@ -232,6 +234,7 @@ def _record(engine: Engine, job: Job, request: SubmitJob, rows: Sequence[Row]) -
     if refused is None:
         engine.queues.offer([first_command(job.tenant, row) for row in good])
         log.info("job accepted", extra={"job_id": job.id, "documents": len(rows), "refused": len(failed)})
+        tell_documents(engine, job.id, [row.record_key for row in failed if row.options.told])
         if not good:
             finish(engine, job.id)
     return refused

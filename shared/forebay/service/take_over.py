@@ -29,7 +29,17 @@ from forebay.service.due import past_grace
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
 from forebay.service.first_command import purge_command
-from forebay.service.settle import Outcome, ShardEnd, expiry, known_of, row_end, shard_writes, solo_counter
+from forebay.service.settle import (
+    Outcome,
+    ShardEnd,
+    expiry,
+    known_of,
+    row_end,
+    shard_writes,
+    solo_counter,
+    tell_ended,
+)
+from forebay.service.tell import told_later
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +109,8 @@ def as_before(former: Row | None) -> tuple[Condition, ...]:
 def failed_row_record(engine: Engine, row: Row) -> Record:
     """A row that ended before it began, as the record store keeps it."""
     told = {"error": row.error_code, "message": row.error_message[:500], "finished": row.finished_at}
-    return {**row_record(row), **told, "ttl": expiry(engine)}
+    later = told_later(engine, row.record_key) if row.options.told else {}
+    return {**row_record(row), **told, **later, "ttl": expiry(engine)}
 
 
 Hindrance = Refused | TooManyWrites | Overtaken | Occupied
@@ -149,6 +160,7 @@ def take_over(engine: Engine, taking: TakeOver) -> Hindrance | None:
             return TooManyWrites()
         refused = engine.records.transact(writes)
         if refused is None:
+            tell_ended(engine, [document for document in held.values() if _open(document)])
             _finish_filled(engine, ends)
             _purge_old(engine, held.values())
             return None
@@ -307,7 +319,7 @@ def _interruption(document: Document) -> Outcome:
 
 
 def _interrupted_row(engine: Engine, document: Document) -> Update:
-    return row_end(engine, document.row_key, _interruption(document), known_of(document))
+    return row_end(engine, document.row_key, document.options, _interruption(document), known_of(document))
 
 
 def _document_write(engine: Engine, taking: TakeOver, row: Row, before: Document | None) -> Put | Update:
@@ -344,9 +356,10 @@ def _fresh(engine: Engine, job: Job, row: Row, *, solo: bool) -> dict[str, Value
         "due_pk": keys.due_shard(row.key),
         "due_at": stamp(now + timedelta(seconds=engine.policy.times.redrive)),
     }
+    fresh["options"] = options_value(row.options)
     if job.kind is JobKind.DELETE:
         return fresh | ({"chunks": row.chunks} if row.chunks else {})
-    fresh |= {"name": row.name, "declared": row.declared_type, "options": options_value(row.options)}
+    fresh |= {"name": row.name, "declared": row.declared_type}
     if row.source is not None:
         fresh["source"] = source_value(row.source)
         if len(row.metadata.encode()) <= _METADATA_BYTES:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from forebay.domain import keys
-from forebay.domain.callbacks import callbacks_of
+from forebay.domain.callbacks import callbacks_of, heard
 from forebay.domain.delivery import Target, TargetState, target_value
 from forebay.domain.document import JobId
 from forebay.domain.errors import CATALOGUE
@@ -28,6 +28,7 @@ from forebay.domain.events import (
 )
 from forebay.domain.job import Counts, Job, JobKind, Row, job_of, row_of
 from forebay.domain.records import Absent, Has, Key, Put, Record, Refused, Update, Value, Write
+from forebay.domain.stored_document import Options
 from forebay.domain.times import instant, stamp
 from forebay.domain.transitions import JobState, RowState
 from forebay.service.due import due_in
@@ -131,6 +132,11 @@ def mark_told(engine: Engine, event: Event) -> None:
     engine.records.write(Update(keys.event(event.id), set=told, remove=over, when=(Has("body"),)))
 
 
+def listened(engine: Engine, job: Job, options: Options) -> Options:
+    """The options of a document of this job: what of it is to be told, by the operator's will or a callback's."""
+    return heard(replace(options, told=engine.policy.document_events), job.callbacks)
+
+
 def told_later(engine: Engine, row: Key) -> dict[str, Value]:
     """What makes the end of this row's document be told by `sweep`, unless someone does it before."""
     return due_in(engine, f"{row.pk}{row.sk}", engine.policy.times.event_retry)
@@ -144,6 +150,11 @@ def tell_documents(engine: Engine, job_id: JobId, places: Sequence[Key]) -> None
         waiting = [row for row in map(row_of, found.values()) if row.due_at]
         if waiting:
             _tell_rows(engine, job_id, waiting)
+
+
+def tell_waiting(engine: Engine, job_id: JobId, rows: Sequence[Row]) -> None:
+    """Tell those of these rows that wait for it, as they ended, before they are done again."""
+    tell_documents(engine, job_id, [row.record_key for row in rows if row.due_at])
 
 
 def _tell_rows(engine: Engine, job_id: JobId, rows: Sequence[Row]) -> None:

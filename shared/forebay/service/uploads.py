@@ -33,6 +33,7 @@ from forebay.service.first_command import first_command
 from forebay.service.settle import CANCELED, Outcome, ShardEnd, row_end, shard_writes, solo_counter
 from forebay.service.submit import job_record
 from forebay.service.take_over import TakeOver, row_record, take_over
+from forebay.service.tell import listened, tell_documents
 from forebay.service.throttle import admit_documents
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def request_upload(engine: Engine, request: RequestUpload) -> Upload:
     ends_at = stamp(engine.now() + timedelta(seconds=expires))
     writes: list[Write] = [_upload_put(engine, request, upload_id, job, ends_at)]
     if job is not None:
-        row = _row(request, job, upload_id)
+        row = _row(engine, request, job, upload_id)
         writes += [
             Put(job.record_key, job_record(engine, job), when=(Absent(),)),
             Put(keys.counter(job.id, 0), {"left": 1}),
@@ -203,7 +204,7 @@ def _document_key(request: RequestUpload, upload_id: str) -> DocumentKey:
     return keys.document_key(request.tenant, request.collection, document_id)
 
 
-def _row(request: RequestUpload, job: Job, upload_id: str) -> Row:
+def _row(engine: Engine, request: RequestUpload, job: Job, upload_id: str) -> Row:
     key = _document_key(request, upload_id)
     return Row(
         job=job.id,
@@ -215,7 +216,7 @@ def _row(request: RequestUpload, job: Job, upload_id: str) -> Row:
         collection=request.collection,
         name=request.name,
         declared_type=request.media_type,
-        options=request.options,
+        options=listened(engine, job, request.options),
         metadata=metadata_text(request.metadata),
         size_bytes=request.size_bytes,
         origin=keys.upload_object(request.tenant, upload_id),
@@ -269,11 +270,12 @@ def _end_unsent(engine: Engine, job: Job, row: Row, outcome: Outcome, upload: Ke
     end = ShardEnd(job.id, 0, 1, outcome.counts, solo_counter(job.id))
     refused = engine.records.transact(
         [
-            row_end(engine, row.record_key, outcome, {}),
+            row_end(engine, row.record_key, row.options, outcome, {}),
             # The file may have arrived between our look and this: then its run has the row.
             Update(upload, set={"state": "ended"}, remove=("due_pk", "due_at"), when=(Lacks("state"),)),
             *shard_writes(engine, end),
         ]
     )
     if refused is None:
+        tell_documents(engine, job.id, [row.record_key] if row.options.told else [])
         finish(engine, job.id)
