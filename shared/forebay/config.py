@@ -71,6 +71,7 @@ class Settings:
                 reading=ExtractionLimits(**_those_of(ExtractionLimits, limits)),
                 anonymous_tenant=TenantId(given.text("FOREBAY_ANONYMOUS_TENANT")) or None,
                 private_callbacks=given.text("FOREBAY_ALLOW_PRIVATE_CALLBACKS") == "1",
+                document_events=given.text("FOREBAY_DOCUMENT_EVENTS") == "1",
                 allowed_buckets=frozenset(given.text("FOREBAY_ALLOWED_BUCKETS").replace(",", " ").split()),
             ),
         )

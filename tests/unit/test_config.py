@@ -77,6 +77,13 @@ def test_private_callbacks_are_off_unless_switched_on(given: str, allowed: bool)
     assert settings.policy.private_callbacks is allowed
 
 
+@pytest.mark.parametrize(("given", "told"), [("1", True), ("", False), ("0", False)])
+def test_the_ends_of_all_documents_are_told_only_when_switched_on(given: str, told: bool) -> None:
+    settings = Settings.from_environment(NEEDED | {"FOREBAY_DOCUMENT_EVENTS": given})
+
+    assert settings.policy.document_events is told
+
+
 def test_limits_are_given_by_name_and_the_rest_stay_as_usual() -> None:
     policy = Settings.from_environment(
         NEEDED | {"FOREBAY_LIMITS": "pages=20, chunks=7 documents_per_hour=0 file_bytes=10"}

@@ -67,6 +67,7 @@ class Policy:
     anonymous_tenant: TenantId | None = None
     allowed_buckets: frozenset[str] = frozenset()  # s3 sources; "tenant:bucket" or "*:bucket"
     private_callbacks: bool = False  # webhooks may be http; they and url sources may be on private networks
+    document_events: bool = False  # the ends of all documents are told on the bus, not only those that callbacks want
 
     @property
     def reach(self) -> Reach:
