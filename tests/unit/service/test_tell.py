@@ -1,0 +1,141 @@
+"""Ends of documents: told where someone wants to know, once each, whoever dies meanwhile."""
+
+from dataclasses import replace
+
+import pytest
+
+from forebay.adapters.memory import MemoryBus
+from forebay.domain.callbacks import Callback, Means, callbacks_text
+from forebay.domain.errors import TransientError
+from forebay.domain.events import DATA_OF, Event
+from forebay.domain.job import Redo
+from forebay.domain.requests import Address, BadSource, TextSource
+from forebay.service.cancel import cancel_job
+from forebay.service.engine import Policy
+from forebay.service.remove import remove_document
+from forebay.service.restart import restart_job
+from tests.builders import COLLECTION, TENANT, a_document_request, a_submit_job
+from tests.unit.service.scene import Scene, a_scene
+
+CALLBACKS = callbacks_text([Callback(Means.WEBHOOK, ("forebay.document.*",), url="https://hooks.example.com/a")])
+
+
+class DeadBus(MemoryBus):
+    """A bus that takes nothing."""
+
+    def publish(self, events: object) -> None:
+        raise TransientError("the bus is down")
+
+
+def of_documents(scene: Scene) -> list[Event]:
+    return [event for event in scene.bus.published if event.type.startswith("forebay.document.")]
+
+
+def told(scene: Scene) -> list[tuple[str, object]]:
+    """Type and document of each event, in the order of their numbers."""
+    ordered = sorted(scene.bus.published, key=lambda event: event.sequence)
+    return [(event.type.removeprefix("forebay."), event.data.get("document", {}).get("id")) for event in ordered]  # type: ignore[union-attr]
+
+
+def test_documents_are_told_before_their_job_where_a_callback_wants_them(scene: Scene) -> None:
+    documents = [a_document_request("a", TextSource("turbine")), a_document_request("b", TextSource("!corrupt"))]
+    scene.submit(a_submit_job(documents, callbacks=CALLBACKS))
+    scene.driver.drain()
+
+    assert told(scene)[2:] == [("job.partially_succeeded", None)]
+    assert sorted(told(scene)[:2]) == [("document.failed", "b"), ("document.ready", "a")]
+    assert [event.sequence for event in scene.bus.published] == [1, 2, 3]
+    failed = next(event for event in of_documents(scene) if event.type.endswith("failed"))
+    assert failed.data["document"]["error"]["code"] == "corrupt"  # type: ignore[index, call-overload]
+    assert len(scene.webhooks.posted) == 2
+    for event in scene.bus.published:
+        DATA_OF[event.type].model_validate(event.data)
+
+
+def test_nobody_asked_so_only_the_job_is_told(scene: Scene) -> None:
+    scene.ingest("turbine")
+
+    assert told(scene) == [("job.succeeded", None)]
+
+
+def test_the_operator_may_want_all_of_them() -> None:
+    scene = a_scene(Policy(document_events=True, anonymous_tenant=TENANT))
+
+    scene.ingest("turbine")
+    scene.ingest("turbine")
+    remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
+    scene.driver.drain()
+
+    statuses = [event.data["document"]["status"] for event in of_documents(scene)]  # type: ignore[index, call-overload]
+    assert statuses == ["ready", "unchanged", "deleted"]
+    assert [event.type.rpartition(".")[2] for event in of_documents(scene)] == ["ready", "ready", "deleted"]
+
+
+def test_what_fails_at_once_and_what_is_canceled_is_told_too(scene: Scene) -> None:
+    documents = [a_document_request("a", TextSource("x")), a_document_request("b", BadSource("invalid_base64", ""))]
+    job = scene.submit(a_submit_job(documents, callbacks=CALLBACKS))
+    cancel_job(scene.engine, TENANT, job.id)
+    scene.driver.drain()
+
+    assert told(scene) == [("document.failed", "b"), ("document.canceled", "a"), ("job.canceled", None)]
+
+
+def test_a_document_that_a_newer_job_took_over_is_told_as_canceled(scene: Scene) -> None:
+    first = scene.submit(a_submit_job([a_document_request("a", TextSource("x"))], callbacks=CALLBACKS))
+    scene.submit(a_submit_job([a_document_request("a", TextSource("y"))]))
+
+    assert told(scene) == [("document.canceled", "a"), ("job.canceled", None)]
+    assert of_documents(scene)[0].data["job_id"] == first.id
+
+
+def test_what_the_bus_did_not_take_is_told_by_sweep_once(scene: Scene) -> None:
+    scene.submit(a_submit_job([a_document_request("a", TextSource("x"))], callbacks=CALLBACKS))
+    scene.driver.engine = replace(scene.engine, bus=DeadBus())
+    scene.driver.drain()
+    before = told(scene)
+
+    scene.driver.engine = scene.engine
+    scene.driver.sweep_until_rest()
+
+    assert (before, told(scene)) == ([], [("document.ready", "a"), ("job.succeeded", None)])
+
+
+@pytest.mark.parametrize("call", ["records.get_many", "records.write", "records.transact"])
+def test_an_end_whose_worker_died_before_telling_it_is_told_by_sweep(call: str) -> None:
+    """Whoever dies right after the document's end, at any of the next calls."""
+    scene = a_scene()
+    scene.submit(a_submit_job([a_document_request("a", TextSource("x"))], callbacks=CALLBACKS))
+    rows = [key for key in scene.records.records if key.sk.startswith("R#")]
+
+    def dies() -> None:
+        if "due_at" in scene.records.records[rows[0]]:
+            raise KeyboardInterrupt
+
+    class Watched:
+        def __getattr__(self, name: str) -> object:
+            if f"records.{name}" == call:
+                dies()
+            return getattr(scene.records, name)
+
+    scene.driver.engine = replace(scene.engine, records=Watched())  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt):
+        scene.driver.drain()
+    scene.driver.engine = scene.engine
+    scene.driver.sweep_until_rest()
+
+    assert told(scene) == [("document.ready", "a"), ("job.succeeded", None)]
+
+
+def test_an_end_that_waits_to_be_told_is_told_before_it_is_done_again(scene: Scene) -> None:
+    job = scene.ingest("!corrupt", callbacks=CALLBACKS)
+    row = scene.row(job).record_key
+    scene.records.records[row] = {**scene.records.records[row], "due_pk": "DUE#0", "due_at": "2026-11-22T12:00:00.000Z"}
+    known = [event.id for event in of_documents(scene)]
+    for key in [key for key in scene.records.records if key.sk.startswith("E#")]:
+        del scene.records.records[key]  # as if its worker had died before it was recorded
+
+    restart_job(scene.engine, TENANT, job.id, Redo.FAILED)
+    scene.driver.drain()
+
+    assert [event.id for event in of_documents(scene)][1] == known[0]
+    assert len({event.id for event in of_documents(scene)}) == 2
