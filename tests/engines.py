@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 from forebay.adapters.memory import (
     HashingEmbedder,
@@ -20,7 +19,7 @@ from forebay.adapters.memory_delivery import MemoryBroker, MemoryVault, MemoryWe
 from forebay.adapters.memory_fetcher import MemoryFetcher
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
-from forebay.dialects.amqp import broker_message
+from forebay.dialects.amqp import deliver_event
 from forebay.domain.commands import (
     CancelJob,
     Command,
@@ -35,7 +34,6 @@ from forebay.domain.commands import (
 from forebay.domain.document import Collection, TenantId
 from forebay.domain.errors import DocumentError, Superseded, TransientError
 from forebay.service.cancel import cancel
-from forebay.service.deliver import deliver
 from forebay.service.embed import embed
 from forebay.service.engine import Engine, Policy, Times
 from forebay.service.expand import expand
@@ -58,7 +56,7 @@ USE_CASES: dict[type[Command], Callable[[Engine, Command], None]] = {
     ExpandJob: expand,  # type: ignore[dict-item]
     CancelJob: cancel,  # type: ignore[dict-item]
     PurgeDocument: purge,  # type: ignore[dict-item]
-    DeliverEvent: partial(deliver, render=broker_message),
+    DeliverEvent: deliver_event,  # type: ignore[dict-item]
 }
 
 

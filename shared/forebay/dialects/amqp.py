@@ -6,14 +6,20 @@ from typing import Final
 from forebay.dialects.privategpt import events as privategpt
 from forebay.dialects.privategpt.words import NAME as PRIVATEGPT
 from forebay.domain.callbacks import Callback
+from forebay.domain.commands import DeliverEvent
 from forebay.domain.delivery import BrokerMessage
 from forebay.domain.job import Job
 from forebay.domain.stored_event import StoredEvent
-from forebay.service.deliver import Render
+from forebay.service.deliver import Render, deliver
 from forebay.service.engine import Engine
 
 _OWN: Final[Mapping[str, Render]] = {PRIVATEGPT: privategpt.message}
 _STAGES: Final = {"progress": "progress", "failed": "error", "canceled": "error"}  # by the type's last word; else done
+
+
+def deliver_event(engine: Engine, command: DeliverEvent) -> None:
+    """Do the command, with messages in each API's words. Raises Superseded, TransientError."""
+    deliver(engine, command, broker_message)
 
 
 def broker_message(engine: Engine, job: Job, told: StoredEvent, callback: Callback) -> BrokerMessage | None:

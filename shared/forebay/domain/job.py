@@ -131,7 +131,7 @@ class Job:
     callbacks_off: frozenset[int] = frozenset()  # positions of callbacks that want nothing more
     telling: Mapping[int, str] = field(default_factory=dict)  # until when a callback may be being told of progress
     progress_at: str = ""  # when progress was told for the last time
-    progress_stage: str = ""  # of which document, and which stage of it
+    progress: int = -1  # that was told of its only document, by `progress.mark`
     rows_expire: int = 0  # of a restarted job: when the first rows may go; the job must not outlive them
 
     @property
@@ -215,7 +215,7 @@ def job_of(record: Record) -> Job:
         callbacks_off=numbers(record, "callbacks_off"),
         telling={int(name[len(TELLING) :]): text(record, name) for name in record if name.startswith(TELLING)},
         progress_at=text(record, "progress_at"),
-        progress_stage=text(record, "progress_stage"),
+        progress=number(record, "progress", -1),
         rows_expire=number(record, "rows_expire"),
     )
 

@@ -17,6 +17,7 @@ from forebay.service.due import due
 from forebay.service.engine import Engine
 from forebay.service.fence import held_document
 from forebay.service.finish import finish
+from forebay.service.progress import report
 from forebay.service.publish import publish_document
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ def embed(engine: Engine, command: EmbedChunks) -> None:
     if command.batch not in document.done:
         _index(engine, document, command.batch)
         document = _counted(engine, document, command.batch)
+        report(engine, document, DocumentState.INDEXING, len(document.done) / document.batches)
     if len(document.done) >= document.batches:
         publish_document(engine, document, tries=0)
 

@@ -28,6 +28,7 @@ from forebay.service.engine import Engine
 from forebay.service.fence import held_document
 from forebay.service.finish import finish
 from forebay.service.first_command import extract_command
+from forebay.service.progress import report
 from forebay.service.settle import Outcome, settle
 from forebay.service.sources import row_metadata
 
@@ -42,6 +43,8 @@ def extract(engine: Engine, command: ExtractDocument) -> None:
     document = _claimed(engine, command)
     if document is None:
         return
+    if not document.parts:
+        report(engine, document, DocumentState.QUEUED, 1.0)
     metadata = _metadata(engine, document)
     with tempfile.TemporaryDirectory() as folder:
         content = Path(folder) / "content"
@@ -243,6 +246,7 @@ def _fix(engine: Engine, document: Document, cut: Cut) -> None:
         facts = {"job_id": now.job, "document_key": now.key, "pages": now.pages, "chunks": now.chunks}
         log.info("document cut", extra=facts)
     ask_for_embedding(engine, now)
+    report(engine, now, DocumentState.EXTRACTING, 1.0)
 
 
 def _still_ours(engine: Engine, document: Document) -> Document:

@@ -148,7 +148,7 @@ def _opening(engine: Engine, job: Job, again: Job, counters: Mapping[int, Counte
 
 def _reopened(engine: Engine, job: Job, change: Mapping[str, Value]) -> Update:
     due = due_in(engine, job.id, engine.policy.times.job_check)
-    told = {"finished", "ttl", "error", "message", "canceled_at", "filled"}
+    told = {"finished", "ttl", "error", "message", "canceled_at", "filled", "progress", "progress_at"}
     return Update(
         job.record_key,
         set={"state": JobState.QUEUED.value, "expanding": True, **due, **change},
