@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 _DELAY_MOST_SECONDS = 900  # of a message
 _HEADERS = {"content-type": "application/cloudevents+json; charset=utf-8", "user-agent": "forebay"}
 
+_FAILED = Reply(error="unavailable")
+
 # The message for the broker in the words of the job's API; None where that API tells no such thing, or no more.
 Render = Callable[[Engine, Job, StoredEvent, Callback], BrokerMessage | None]
 
@@ -146,7 +148,9 @@ def _claimed(engine: Engine, job: Job, delivery: _Delivery) -> _Delivery:
     if delivery.told.event.is_progress:
         going_on = (IsOneOf("state", tuple(OPEN_JOBS)), job.same_epoch)
         writes.append(Update(job.record_key, set={f"{TELLING}{delivery.place}": lease}, when=going_on))
-    if engine.records.transact(writes) is not None:
+    if (
+        engine.records.transact(writes) is not None
+    ):  # a transaction, because one that is repeated is not refused by itself
         raise Superseded("the attempt is another message's, or progress is over")
     return replace(delivery, target=target)
 
@@ -227,11 +231,15 @@ def drop_overdue(engine: Engine, told: StoredEvent) -> None:
 
 
 def give_up(engine: Engine, command: DeliverEvent) -> None:
-    """No message for these targets could be worked on: they have failed, until they are asked for again."""
+    """No message for these targets could be worked on: that was an attempt, too; the next is due by the schedule."""
     record = engine.records.get(keys.event(command.event))
     if record is None:
         return
     told = event_of(record)
     for place, target in told.pending.items():
         if command.target in (None, place) and target.attempts == command.attempts:
-            _end(engine, _Delivery(told, place, target), TargetState.FAILED)
+            begun = replace(target, attempts=target.attempts + 1)
+            state, next_at = _next(engine, _Delivery(told, place, begun), _FAILED)
+            line = Attempt(place, begun.attempts, stamp(engine.now()), error=_FAILED.error)
+            after = replace(begun, state=state, next_at=next_at)
+            engine.records.write(_changed(engine, _Delivery(told, place, target), after, line))

@@ -166,14 +166,18 @@ def test_what_the_bus_lost_is_asked_for_by_sweep(scene: Scene) -> None:
     assert len(scene.webhooks.posted) == 1
 
 
-def test_a_message_that_cannot_be_worked_on_ends_its_delivery(scene: Scene) -> None:
+def test_messages_that_cannot_be_worked_on_count_as_an_attempt(scene: Scene) -> None:
     scene.driver.deaf = True
     ended(scene)
     command = DeliverEvent(tenant=TENANT, event=scene.event().event.id, target=0)
 
-    bury(scene.engine, DeadLetter("m1", command.model_dump_json(), command))
+    for _ in range(2):
+        bury(scene.engine, DeadLetter("m1", command.model_dump_json(), command))
+    (failed,) = scene.event().attempts
+    scene.driver.sweep_until_rest()
 
-    assert (states(scene), scene.event().due_at) == ([TargetState.FAILED], "")
+    assert (failed.number, failed.error) == (1, "unavailable")
+    assert (states(scene), len(scene.webhooks.posted)) == ([TargetState.DELIVERED], 1)
 
 
 def test_an_amqp_target_gets_the_event_itself_by_its_type(scene: Scene) -> None:
