@@ -14,7 +14,7 @@ DEV := $(VENV)/dev/bin
 BUILD_DIR ?= .aws-sam/build
 LOCAL_BUILD := .forebay/build/local
 ENVIRONMENTS := dev sam cloud worker model
-LAYERS := runtime index tokens inference parsers
+LAYERS := runtime index tokens inference parsers broker
 
 # The first of $(PYTHON) that runs and is 3.11 to 3.13; its real path, because uv cannot look through pyenv's shims.
 FIND_PYTHON := import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit(1); print(sys.executable)
