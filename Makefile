@@ -35,14 +35,18 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.forebay/sam
 export AWS_DEFAULT_REGION ?= eu-west-1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup uv check test simulate model build build-local serve demo soak key lock clean
+.PHONY: help setup programs uv check test simulate model build build-local serve demo soak key lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 # -- setting up -------------------------------------------------------------------------------------------------------
 
-setup: $(ENVIRONMENTS:%=environment-%) ## Install every tool, hash-checked, into .forebay/venv
+setup: $(ENVIRONMENTS:%=environment-%) programs ## Install every tool, hash-checked, into .forebay/venv
+
+# What the tests run beside Python comes from Debian; where it cannot be installed, they say what was not run.
+programs: environment-dev
+	@$(DEV)/python -m tests.programs
 
 uv: $(UV)
 
@@ -104,7 +108,7 @@ check: environment-dev environment-sam ## Lint, types, import rules, template
 	PYTHONPATH=shared $(DEV)/lint-imports
 	$(SAM) validate --lint
 
-test: environment-dev environment-sam ## Run all tests (under five minutes on two cores)
+test: environment-dev environment-sam programs ## Run all tests (under five minutes on two cores)
 	$(get_ready)
 	$(DEV)/python -m pytest -n 2 --dist loadgroup
 

@@ -17,13 +17,13 @@ RUN_SECONDS_MOST: Final = 60
 
 
 def _shell() -> str:
-    program("curl", "curl")
-    return program("bash", "bash")
+    program("curl")
+    return program("bash")
 
 
 _INTERPRETERS: Final[Mapping[str, Callable[[], str]]] = {
     ".py": lambda: sys.executable,
-    ".mjs": lambda: program("node", "nodejs"),
+    ".mjs": lambda: program("node"),
     ".sh": _shell,
 }
 _SOONER: Final[Mapping[str, str]] = {"time.sleep(5)": "time.sleep(0.5)", "sleep(5000)": "sleep(500)"}
