@@ -50,6 +50,13 @@ class Reply:
     retry_after: int = 0  # seconds for which the receiver wants to be left alone
 
 
+def answered(status: int, retry_after: int = 0) -> Reply:
+    """What it comes to that the receiver answered with this status of HTTP."""
+    if 200 <= status <= 299:
+        return Reply(status)
+    return Reply(status, "webhook_redirect" if 300 <= status <= 399 else "webhook_status", retry_after)
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One line of the log of deliveries; never a body, never a secret."""

@@ -74,6 +74,14 @@ def refused_url(url: str, reach: Reach = Reach.PUBLIC) -> str | None:
     return _refused_host(parsed.host, reach)
 
 
+def refused_webhook(url: str, reach: Reach = Reach.PUBLIC) -> str | None:
+    """Why no webhook may be sent to this URL: as `refused_url`; and https only, unless its reach is anywhere."""
+    reason = refused_url(url, reach)
+    if reason is None and reach is Reach.PUBLIC and web_address(url).scheme != "https":
+        return "the URL's scheme must be https"
+    return reason
+
+
 def web_address(url: str) -> WebAddress:
     """The URL in parts. Raises ValueError for one that `refused_url` refuses for its form."""
     parsed = _parsed(url)
