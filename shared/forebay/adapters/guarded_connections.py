@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _CONNECT_SECONDS: Final = 5.0
 _ANSWER_SECONDS: Final = 30.0  # until the next byte comes
+_HEAD_BYTES_MOST: Final = 65_536  # of an answer before its body, and of one that never comes to its body
 _ADDRESSES_MOST: Final = 3  # of a host that are tried
 
 Resolve = Callable[[str, int], Sequence[str]]  # host, port → its addresses, the best first
@@ -52,25 +53,44 @@ def unreachable(host: str) -> Iterator[None]:
         raise DocumentError("url_unreachable", f"{host} did not answer as it should: {type(error).__name__}") from error
 
 
+def _left(deadline: float) -> float:
+    """The seconds until the deadline. Raises TimeoutError when there are none."""
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the deadline has passed")
+    return left
+
+
 class _Hurry:
     """A socket that waits at most so long for each answer, and never past the deadline."""
 
     def __init__(self, connected: socket.socket, deadline: float) -> None:
         self._socket = connected
         self._deadline = deadline
+        self._head_bytes = 0
+        self.in_head = True  # is what comes still before the body?
         self.ended = False  # has the other side said its last?
 
-    def in_time(self) -> socket.socket:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("the deadline has passed")
-        self._socket.settimeout(min(_ANSWER_SECONDS, left))
+    def _in_time(self) -> socket.socket:
+        self._socket.settimeout(min(_ANSWER_SECONDS, _left(self._deadline)))
         return self._socket
+
+    def receive(self, buffer: "WriteableBuffer") -> int:
+        """Read what comes next. Raises TimeoutError, HTTPException when there is too much before the body."""
+        read = self._in_time().recv_into(buffer)
+        self.ended = read == 0
+        self._head_bytes += read if self.in_head else 0
+        if self._head_bytes > _HEAD_BYTES_MOST:
+            raise HTTPException("the headers are too long")
+        return read
 
     # -- what http.client does with its socket -------------------------------------------------------------------
 
     def sendall(self, content: "ReadableBuffer") -> None:
-        self.in_time().sendall(content)
+        """Piece by piece, because over TLS the timeout holds for each piece and not for the whole."""
+        rest = memoryview(content)
+        while rest:
+            rest = rest[self._in_time().send(rest) :]
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(_Answer(self))
@@ -87,9 +107,7 @@ class _Answer(io.RawIOBase):
         return True
 
     def readinto(self, buffer: "WriteableBuffer") -> int:
-        read = self._hurry.in_time().recv_into(buffer)
-        self._hurry.ended = read == 0
-        return read
+        return self._hurry.receive(buffer)
 
 
 class GuardedConnections:
@@ -104,8 +122,16 @@ class GuardedConnections:
         self._context = context or ssl.create_default_context()
 
     @contextmanager
-    def get(self, to: WebAddress, headers: Mapping[str, str], deadline: float) -> Iterator[HTTPResponse]:
-        """The answer to one GET, with its body still to be read under `unreachable`; `deadline` is by the monotonic
+    def open(
+        self,
+        to: WebAddress,
+        headers: Mapping[str, str],
+        deadline: float,
+        *,
+        method: str = "GET",
+        body: bytes | None = None,
+    ) -> Iterator[HTTPResponse]:
+        """The answer to one request, with its body still to be read under `unreachable`; `deadline` is by the monotonic
         clock. Redirects are the caller's to follow. Raises DocumentError url_forbidden, url_unreachable.
         """
         addresses = self._allowed(to)
@@ -116,10 +142,13 @@ class GuardedConnections:
             connection = HTTPConnection(to.host, to.port)
             connection.sock = cast(socket.socket, hurry)
             with unreachable(to.host):
-                connection.request("GET", to.target, headers={**headers, "Host": to.authority, "Connection": "close"})
+                connection.request(
+                    method, to.target, body, headers={**headers, "Host": to.authority, "Connection": "close"}
+                )
                 response = connection.getresponse()
                 if hurry.ended:  # http.client takes what breaks off among the headers for an empty body
                     raise HTTPException("the headers do not end")
+                hurry.in_head = False
             yield response
 
     def _allowed(self, to: WebAddress) -> Sequence[str]:
@@ -132,17 +161,16 @@ class GuardedConnections:
     def _connected(self, to: WebAddress, addresses: Sequence[str], deadline: float) -> socket.socket:
         failed: OSError = OSError("the host has no address")
         for address in addresses:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("the deadline has passed")
+            seconds = min(_CONNECT_SECONDS, _left(deadline))
             try:
-                plain = self._dial(address, to.port, min(_CONNECT_SECONDS, left))
+                plain = self._dial(address, to.port, seconds)
             except OSError as error:
                 failed = error
                 continue
-            return self._secured(plain, to) if to.scheme == "https" else plain
+            return self._secured(plain, to, deadline) if to.scheme == "https" else plain
         raise failed
 
-    def _secured(self, plain: socket.socket, to: WebAddress) -> socket.socket:
+    def _secured(self, plain: socket.socket, to: WebAddress, deadline: float) -> socket.socket:
         with plain:  # which the secured socket takes over, even where its handshake fails
+            plain.settimeout(min(_CONNECT_SECONDS, _left(deadline)))
             return self._context.wrap_socket(plain, server_hostname=to.host)

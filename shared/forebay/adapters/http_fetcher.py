@@ -33,7 +33,7 @@ class HttpFetcher:
         deadline = time.monotonic() + wall_seconds
         for _ in range(1 + _REDIRECTS_MOST):
             place = self._guarded(url)
-            with self._connections.get(place, _HEADERS, deadline) as response:
+            with self._connections.open(place, _HEADERS, deadline) as response:
                 location = response.getheader("Location")
                 if response.status not in _REDIRECTS or location is None:
                     return _taken(response, place.host, to, most_bytes)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from forebay.adapters.memory import OnCall, quietly
 from forebay.domain.delivery import BrokerMessage, Reply
 from forebay.domain.document import TenantId
+from forebay.domain.web_address import Reach, refused_webhook
 
 TAKEN = Reply(status=200)
 
@@ -27,10 +28,13 @@ class MemoryWebhooks:
     on_call: OnCall = quietly
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     posted: list[Posted] = field(default_factory=list)
+    reach: Reach = Reach.PUBLIC
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """See Webhooks."""
         self.on_call("before", "webhooks.post")
+        if refused_webhook(url, self.reach) is not None:
+            return Reply(error="url_forbidden")
         replies = self.replies.get(url, [TAKEN])
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         self.posted.append(Posted(url, dict(headers), body))

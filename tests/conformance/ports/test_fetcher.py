@@ -7,37 +7,25 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from forebay.adapters.guarded_connections import GuardedConnections, dial, resolve
+from forebay.adapters.guarded_connections import GuardedConnections, resolve
 from forebay.adapters.http_fetcher import HttpFetcher
 from forebay.adapters.memory_fetcher import Answer, MemoryFetcher
 from forebay.domain.errors import DocumentError
 from forebay.domain.fetched import Fetched
 from forebay.domain.web_address import Reach
 from tests.conformance.ports.fetcher_suite import FetcherSuite, Subject
-from tests.web_server import WebServer, web_server
-
-PUBLIC = "93.184.216.34"
+from tests.web_server import PUBLIC, Net, WebServer, free_port, secure_server, web_server
 
 
 @pytest.fixture
 def server() -> Iterator[WebServer]:
     with web_server() as started:
         yield started
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-    return port
 
 
 class TestMemoryFetcher(FetcherSuite):
@@ -254,38 +242,15 @@ def test_a_file_is_named_without_folders(server: WebServer, disposition: str, na
 # -- what hosts try ----------------------------------------------------------------------------------------------------
 
 
-class Net:
-    """Hosts with any addresses, all of them played by one server on loopback; and who was connected to."""
-
-    def __init__(self, server: WebServer, **hosts: Sequence[str]) -> None:
-        self.server = server
-        self.hosts = {name.replace("_", "."): list(addresses) for name, addresses in hosts.items()}
-        self.looked_up: list[str] = []
-        self.connected: list[str] = []
-
-    def resolve(self, host: str, port: int) -> Sequence[str]:
-        self.looked_up.append(host)
-        addresses = self.hosts.get(host)
-        if addresses is None:
-            return resolve(host, port)
-        return [addresses.pop(0)] if host.startswith("rebinding") else addresses
-
-    def dial(self, address: str, port: int, seconds: float) -> socket.socket:
-        self.connected.append(address)
-        if address == "203.0.112.1":
-            raise ConnectionRefusedError("nobody listens there")
-        return dial("127.0.0.1", self.server.port, seconds)
-
-    def fetch(self, url: str, to: Path, context: ssl.SSLContext | None = None) -> Fetched:
-        connections = GuardedConnections(Reach.PUBLIC, resolve=self.resolve, dial=self.dial, context=context)
-        return HttpFetcher(connections).fetch(url, to, most_bytes=1_000, wall_seconds=20)
+def fetched(net: Net, url: str, to: Path, context: ssl.SSLContext | None = None) -> Fetched:
+    return HttpFetcher(net.connections(context)).fetch(url, to, most_bytes=1_000, wall_seconds=20)
 
 
 def test_a_host_is_connected_to_by_the_address_that_was_checked(server: WebServer, tmp_path: Path) -> None:
     server.answers("/a", b"turbine")
     net = Net(server, rebinding_example_org=[PUBLIC, "127.0.0.1"])
 
-    net.fetch("http://rebinding.example.org/a", tmp_path / "file")
+    fetched(net, "http://rebinding.example.org/a", tmp_path / "file")
 
     assert (net.looked_up, net.connected) == (["rebinding.example.org"], [PUBLIC])
     assert "Host: rebinding.example.org\r\n" in server.asked[0]
@@ -308,7 +273,7 @@ def test_a_host_with_any_private_address_is_not_connected_to(
 ) -> None:
     net = Net(server, example_org=addresses)
 
-    assert refused(lambda: net.fetch("http://example.org/a", tmp_path / "file")) == "url_forbidden"
+    assert refused(lambda: fetched(net, "http://example.org/a", tmp_path / "file")) == "url_forbidden"
     assert net.connected == []
 
 
@@ -326,7 +291,7 @@ def test_a_redirect_to_a_private_address_is_not_followed(server: WebServer, to: 
     server.redirects("/a", to)
     net = Net(server, example_org=[PUBLIC], inside_example_org=["10.1.2.3"])
 
-    assert refused(lambda: net.fetch("http://example.org/a", tmp_path / "file")) == "url_forbidden"
+    assert refused(lambda: fetched(net, "http://example.org/a", tmp_path / "file")) == "url_forbidden"
     assert net.connected == [PUBLIC]
 
 
@@ -334,7 +299,7 @@ def test_each_redirect_is_looked_up_anew(server: WebServer, tmp_path: Path) -> N
     server.redirects("/a", "/b")
     net = Net(server, rebinding_example_org=[PUBLIC, "127.0.0.1"])
 
-    assert refused(lambda: net.fetch("http://rebinding.example.org/a", tmp_path / "file")) == "url_forbidden"
+    assert refused(lambda: fetched(net, "http://rebinding.example.org/a", tmp_path / "file")) == "url_forbidden"
     assert server.paths() == ["/a"]
 
 
@@ -342,7 +307,7 @@ def test_of_several_addresses_the_next_is_tried(server: WebServer, tmp_path: Pat
     server.answers("/a", b"turbine")
     net = Net(server, example_org=["203.0.112.1", PUBLIC])
 
-    net.fetch("http://example.org/a", tmp_path / "file")
+    fetched(net, "http://example.org/a", tmp_path / "file")
 
     assert net.connected == ["203.0.112.1", PUBLIC]
 
@@ -350,14 +315,14 @@ def test_of_several_addresses_the_next_is_tried(server: WebServer, tmp_path: Pat
 def test_a_host_that_no_address_answers_for_is_unreachable(server: WebServer, tmp_path: Path) -> None:
     net = Net(server, example_org=["203.0.112.1"] * 9)
 
-    assert refused(lambda: net.fetch("http://example.org/a", tmp_path / "file")) == "url_unreachable"
+    assert refused(lambda: fetched(net, "http://example.org/a", tmp_path / "file")) == "url_unreachable"
     assert len(net.connected) == 3
 
 
 def test_a_host_without_addresses_is_unreachable(server: WebServer, tmp_path: Path) -> None:
     net = Net(server, example_org=[])
 
-    assert refused(lambda: net.fetch("http://example.org/a", tmp_path / "file")) == "url_unreachable"
+    assert refused(lambda: fetched(net, "http://example.org/a", tmp_path / "file")) == "url_unreachable"
 
 
 def test_a_name_that_does_not_resolve_is_unreachable(tmp_path: Path) -> None:
@@ -380,39 +345,10 @@ def test_ipv4_comes_first() -> None:
 # -- TLS ---------------------------------------------------------------------------------------------------------------
 
 
-def certificate(folder: Path, host: str) -> tuple[Path, Path]:
-    """A certificate for the host that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    plain = serialization.NoEncryption()
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    )
-    return folder / "certificate.pem", folder / "key.pem"
-
-
 @pytest.fixture
 def secure(tmp_path: Path) -> Iterator[tuple[WebServer, ssl.SSLContext]]:
-    """A server with a certificate of secure.example.org, and a client's context that trusts it."""
-    chain, key = certificate(tmp_path, "secure.example.org")
-    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    serving.load_cert_chain(chain, key)
-    with web_server(serving) as started:
-        yield started, ssl.create_default_context(cafile=str(chain))
+    with secure_server(tmp_path, "secure.example.org") as started:
+        yield started
 
 
 def test_a_certificate_is_held_against_the_hosts_name(secure: tuple[WebServer, ssl.SSLContext], tmp_path: Path) -> None:
@@ -420,8 +356,8 @@ def test_a_certificate_is_held_against_the_hosts_name(secure: tuple[WebServer, s
     server.answers("/a", b"turbine")
     net = Net(server, secure_example_org=[PUBLIC], other_example_org=[PUBLIC])
 
-    net.fetch("https://secure.example.org/a", tmp_path / "file", context)
-    code = refused(lambda: net.fetch("https://other.example.org/a", tmp_path / "other", context))
+    fetched(net, "https://secure.example.org/a", tmp_path / "file", context)
+    code = refused(lambda: fetched(net, "https://other.example.org/a", tmp_path / "other", context))
 
     assert (tmp_path / "file").read_bytes() == b"turbine"
     assert code == "url_unreachable"
@@ -435,5 +371,5 @@ def test_a_certificate_that_nobody_vouches_for_is_not_taken(
     net = Net(server, secure_example_org=[PUBLIC])
 
     with pytest.raises(DocumentError, match="no valid certificate"):
-        net.fetch("https://secure.example.org/a", tmp_path / "file")
+        fetched(net, "https://secure.example.org/a", tmp_path / "file")
     assert server.asked == []
