@@ -10,8 +10,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
 
 # botocore waits 60 s to connect and to read, longer than most of our functions live.
 _CONFIG = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "max_attempts": 4})
@@ -44,6 +46,18 @@ def sqs() -> "SQSClient":
 def events() -> "EventBridgeClient":
     """The process's EventBridge client."""
     return _session().client("events", config=_CONFIG)
+
+
+@cache
+def kms() -> "KMSClient":
+    """The process's KMS client."""
+    return _session().client("kms", config=_CONFIG)
+
+
+@cache
+def ssm() -> "SSMClient":
+    """The process's Systems Manager client."""
+    return _session().client("ssm", config=_CONFIG)
 
 
 def reason(error: BotoCoreError | ClientError) -> str:
