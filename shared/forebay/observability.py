@@ -10,5 +10,6 @@ from aws_lambda_powertools import Logger
 # Lambda sets the root logger to INFO. The clients say there what they found and that a missing index answers 404.
 logging.getLogger("botocore").setLevel(logging.WARNING)
 logging.getLogger("opensearch").setLevel(logging.ERROR)
+logging.getLogger("pika").setLevel(logging.CRITICAL)  # several lines and a traceback for a broker that is down
 
 logger = Logger(service="forebay", log_uncaught_exceptions=False)

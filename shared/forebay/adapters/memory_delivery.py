@@ -54,10 +54,13 @@ class MemoryBroker:
     exchanges: dict[str, set[str] | None] = field(default_factory=dict)
     down: bool = False
     published: list[BrokerMessage] = field(default_factory=list)
+    configured: bool = True  # has the operator named it?
 
     def publish(self, message: BrokerMessage) -> Reply:
         """See Broker."""
         self.on_call("before", "broker.publish")
+        if not self.configured:
+            return Reply(error="broker_not_configured")
         if self.down:
             return Reply(error="broker_unreachable")
         if message.exchange not in self.exchanges:
