@@ -98,6 +98,7 @@ class _Expression:
             "SET": assigned,
             "ADD": [f"{self.name(path)} {self.value(value)}" for path, value in update.add.items()],
             "REMOVE": [self.name(path) for path in update.remove],
+            "DELETE": [f"{self.name(path)} {self.value(value)}" for path, value in update.take.items()],
         }
         return " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses.items() if parts)
 

@@ -39,6 +39,7 @@ from forebay.domain.records import (
     Write,
     key_of,
     number,
+    numbers,
     text,
 )
 
@@ -111,6 +112,8 @@ def _updated(update: Update, before: Record | None) -> Record:
             )
     for path in update.remove:
         _assign(after, path, None)
+    for path, taken in update.take.items():
+        _assign(after, path, numbers(after, path) - taken or None)
     return after
 
 

@@ -94,7 +94,7 @@ class Update:
     """Change attributes; creates the record when it is missing and `when` allows it.
 
     `set` assigns, `default` assigns where missing, `add` adds to numbers (missing counts as 0) and unites sets,
-    `remove` drops.
+    `remove` drops, `take` takes members out of sets (an empty one is dropped).
     """
 
     key: Key
@@ -102,6 +102,7 @@ class Update:
     default: Mapping[str, Value] = field(default_factory=dict)
     add: Mapping[str, int | frozenset[int]] = field(default_factory=dict)
     remove: tuple[str, ...] = ()
+    take: Mapping[str, frozenset[int]] = field(default_factory=dict)
     when: tuple[Condition, ...] = ()
 
 

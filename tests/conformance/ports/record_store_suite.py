@@ -266,6 +266,16 @@ class RecordStoreSuite:
 
         assert after == {"pk": here, "sk": "a", "done": frozenset({0, 2})}
 
+    def test_taking_leaves_the_other_members_of_a_set_and_no_empty_one(self, records: RecordStore, here: str) -> None:
+        key = Key(here, "a")
+        records.write(Put(key, {"done": frozenset({0, 2, 3})}))
+
+        some = records.write(Update(key, take={"done": frozenset({0, 3, 7}), "never": frozenset({1})}))
+        none = records.write(Update(key, take={"done": frozenset({2})}))
+
+        assert some == {"pk": here, "sk": "a", "done": frozenset({2})}
+        assert none == {"pk": here, "sk": "a"}
+
     def test_members_of_a_map_are_set_and_removed_one_by_one(self, records: RecordStore, here: str) -> None:
         key = Key(here, "a")
         records.write(Put(key, {"dead": {"run_1": {"chunks": 1}}}))

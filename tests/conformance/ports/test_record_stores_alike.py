@@ -61,12 +61,14 @@ def _updates(draw: st.DrawFn, key: Key) -> Update:
     """An update whose clauses name different attributes, as DynamoDB wants it."""
     free = {name: draw(st.sampled_from(["set", "default", "remove", "none"])) for name in _NAMES}
     values = {name: draw(strategy) for name, strategy in _VALUES.items()}
+    members, taken = frozenset({draw(st.integers(0, 3))}), draw(st.booleans())
     return Update(
         key,
         set={name: values[name] for name in _NAMES if free[name] == "set"} | {"touched": True},
         default={name: values[name] for name in _NAMES if free[name] == "default"},
-        add={"count": draw(st.integers(-2, 2)), "done": frozenset({draw(st.integers(0, 3))})},
+        add={"count": draw(st.integers(-2, 2))} | ({} if taken else {"done": members}),
         remove=tuple(name for name in _NAMES if free[name] == "remove"),
+        take={"done": members} if taken else {},
         when=draw(_whens),
     )
 
@@ -90,8 +92,8 @@ def _elsewhere(write: Write, partition: str) -> Write:
     match write:
         case Put(_, record, when):
             return Put(key, record, when)
-        case Update(_, set_, default, add, remove, when):
-            return Update(key, set_, default, add, remove, when)
+        case Update(_, set_, default, add, remove, take, when):
+            return Update(key, set_, default, add, remove, take, when)
         case Delete(_, when):
             return Delete(key, when)
 
