@@ -11,7 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from forebay.adapters.memory import MemoryQueues
 from forebay.dialects.dialect import Function
-from forebay.domain.commands import Command
+from forebay.domain.commands import Command, DeliverEvent
 from forebay.entrypoints.http import http_handler
 from forebay.service.engine import Engine, Policy
 from tests.engines import TENANT, Clock, Driver, memory_engine
@@ -81,6 +81,7 @@ class Client:
     def __init__(self, engine: Engine | None = None) -> None:
         engine = engine or engine_on_fakes()
         self.engine = replace(engine, sleep=self._work_on)
+        self.driver = Driver(self.engine)
         self._functions = {function: http_handler(function, lambda: self.engine) for function in Function}
 
     def send(
@@ -115,10 +116,13 @@ class Client:
 
     def step(self) -> bool:
         """Do what the oldest message asks; False when there is none."""
+        self.driver.hear()
         if not self.waiting:
             return False
         command = self.waiting.pop(0)
-        assert Driver(self.engine).do(command)
+        if isinstance(command, DeliverEvent):
+            self.wait(self.driver.queues.delay_of.pop(command, 0))
+        assert self.driver.do(command)
         return True
 
     def wait(self, seconds: float) -> None:

@@ -32,6 +32,13 @@ class Callback:
         """Is it to be told of events of this type?"""
         return matches(event_type, self.events)
 
+    @property
+    def shown(self) -> str:
+        """The exchange, or the URL without its query, which may hold a token (user names are refused), as people see
+        it."""
+        url, query, _ = self.url.partition("#")[0].partition("?")
+        return self.exchange or url + ("?..." if query else "")
+
 
 def callbacks_text(callbacks: Sequence[Callback]) -> str:
     """The callbacks as they are kept: JSON."""

@@ -54,8 +54,6 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
               "Upload large files with `POST /forebay/v1/uploads`, then name the upload as the source."),
     ErrorKind("content_too_large", 413, "request", False, "The answer would be too large.",
               "Ask for fewer pages with `page_first` and `page_last`, or read `.../chunks`."),
-    ErrorKind("callbacks_not_enabled", 422, "request", False, "Callbacks are not delivered by this version.",
-              "Leave `callbacks` out; watch the job, or listen on the EventBridge bus."),
     ErrorKind("throttled", 429, "request", True, "Too many requests at once.", "Wait for `Retry-After` seconds."),
     ErrorKind("internal_error", 500, "engine", True, "Something failed on our side.",
               "Try again; if it lasts, give the operator the `request_id`."),

@@ -284,14 +284,6 @@ def test_the_order_of_members_does_not_make_another_request() -> None:
     assert again.json["id"] == first.json["id"]
 
 
-def test_callbacks_are_refused_as_long_as_none_are_delivered() -> None:
-    policy = Policy(anonymous_tenant=TenantId("acme"), private_callbacks=True)
-    body = {**JOB, "callbacks": [{"type": "webhook", "url": "http://127.0.0.1:9/hook"}]}
-
-    answer = Client(engine_on_fakes(policy)).send("POST", JOBS, body)
-    assert (answer.status, answer.json["code"]) == (422, "callbacks_not_enabled")
-
-
 def test_text_in_answers_is_utf8_not_escapes() -> None:
     client = Client()
     client.send("POST", JOBS, {**JOB, "properties": {"größe": "日本"}})

@@ -26,6 +26,14 @@ JOB: Final[dict[str, JsonValue]] = {
     "finished_at": "2026-11-22T10:00:01.730Z",
     "error": None,
     "properties": {},
+    "callbacks": [
+        {
+            "type": "webhook",
+            "url": "https://example.org/hooks/forebay",
+            "events": ["forebay.job.*"],
+            "disabled": False,
+        }
+    ],
     "links": {
         "self": "/forebay/v1/jobs/job_4kq2m7",
         "documents": "/forebay/v1/jobs/job_4kq2m7/documents",

@@ -1,5 +1,6 @@
 """Jobs and uploads: documents in, and what became of them."""
 
+from dataclasses import replace
 from typing import Annotated, Final
 
 from aws_lambda_powertools.event_handler import Request, Response
@@ -7,6 +8,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Que
 
 from forebay.dialects.dialect import JSON, Endpoint, Scope, call_of
 from forebay.dialects.native import parse, render, words
+from forebay.dialects.native.callbacks import kept_callbacks
 from forebay.dialects.native.queries import JobsQuery, RowsQuery, SubmitQuery
 from forebay.dialects.native.requests import JobRequest, UploadRequest
 from forebay.dialects.native.responses import DryRunBody, JobBody, JobsBody, RowsBody, UploadBody
@@ -37,21 +39,24 @@ def submit_job(
     """Ingest documents.
 
     Every document ends ready, unchanged, failed with a code, or canceled. An invalid document does not refuse the
-    request; a request in which no document can be valid is refused.
+    request; a request in which no document can be valid is refused. A webhook's secret that we make is in this answer
+    and never again, not even when the request is repeated.
     """
     call = call_of(request)
     path = f"{words.BASE}/jobs"
     sha256 = request_sha256(path, request.json_body)
-    command = parse.submit_command(call.engine, call.tenant, body, idempotency_key=idempotency_key, sha256=sha256)
+    kept = kept_callbacks(call.engine, call.tenant, body.callbacks, body.properties)
+    asked = parse.submit_command(call.engine, call.tenant, body, idempotency_key=idempotency_key, sha256=sha256)
+    command = replace(asked, callbacks=kept.text)
     if query.dry_run:
         return Response(200, JSON, render.dry_run(dry_run(call.engine, command)))
     submitted = submit(call.engine, command)
     headers = {"Location": words.job_path(submitted.job.id)}
     if submitted.replayed:
         headers["Idempotency-Replayed"] = "true"
-    status = 200 if submitted.replayed else 202
-    view = view_of(call.engine, submitted.job) if submitted.replayed else fresh_view(submitted.job, submitted.refused)
-    return Response(status, JSON, render.job(view), headers=headers)
+        return Response(200, JSON, render.job(view_of(call.engine, submitted.job)), headers=headers)
+    view = fresh_view(submitted.job, submitted.refused)
+    return Response(202, JSON, render.job(view, kept.made), headers=headers)
 
 
 def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> JobsBody:
@@ -124,18 +129,21 @@ def _again(request: Request, job: str, redo: Redo) -> Response[JobBody]:
 def create_upload(request: Request, body: Annotated[UploadRequest, Body()]) -> Response[UploadBody]:
     """Get a form to send a file by.
 
-    The form is bound to its key, size and type, and expires. The file's arrival starts the job.
+    The form is bound to its key, size and type, and expires. The file's arrival starts the job. A webhook's secret that
+    we make is in this answer and never again.
     """
     call = call_of(request)
-    made = request_upload(call.engine, parse.upload_command(call.engine, call.tenant, body))
+    asked = parse.upload_command(call.engine, call.tenant, body)
+    kept = kept_callbacks(call.engine, call.tenant, body.callbacks)
+    made = request_upload(call.engine, replace(asked, callbacks=kept.text))
     headers = {} if made.job_id is None else {"Location": words.job_path(made.job_id)}
-    return Response(201, JSON, render.upload(made), headers=headers)
+    return Response(201, JSON, render.upload(made, kept), headers=headers)
 
 
 ENDPOINTS: Final = (
     Endpoint(
         "POST", f"{words.BASE}/jobs", submit_job, "Jobs", Scope.WRITE, status=202,
-        errors=("idempotency_key_reused", "callbacks_not_enabled"),
+        errors=("idempotency_key_reused",),
         responses={
             200: {
                 "description": "The stored job of an Idempotency-Key, or with `dry_run` what would happen",
@@ -164,8 +172,5 @@ ENDPOINTS: Final = (
         "POST", f"{words.BASE}/jobs/<job>/restart", restart_job, "Jobs", Scope.WRITE, status=202,
         errors=("not_found", "invalid_transition"),
     ),
-    Endpoint(
-        "POST", f"{words.BASE}/uploads", create_upload, "Uploads", Scope.WRITE, status=201,
-        errors=("callbacks_not_enabled",),
-    ),
+    Endpoint("POST", f"{words.BASE}/uploads", create_upload, "Uploads", Scope.WRITE, status=201),
 )  # fmt: skip

@@ -9,18 +9,10 @@ from urllib.parse import unquote
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from forebay.dialects.native import words
-from forebay.dialects.native.requests import (
-    AmqpBody,
-    JobRequest,
-    OptionsBody,
-    SearchRequestBody,
-    UploadRequest,
-    WebhookBody,
-)
+from forebay.dialects.native.requests import JobRequest, OptionsBody, SearchRequestBody, UploadRequest
 from forebay.domain.document import Collection, MetadataFilter, TenantId
-from forebay.domain.entry import CALLER_BYTES_MOST, NAME_LENGTH_MOST, PRINTABLE, entry_request, stored_source
-from forebay.domain.errors import CATALOGUE, CallerError, Problem
-from forebay.domain.json_text import json_bytes
+from forebay.domain.entry import NAME_LENGTH_MOST, PRINTABLE, entry_request, stored_source
+from forebay.domain.errors import CallerError, Problem
 from forebay.domain.requests import (
     RequestUpload,
     SearchRequest,
@@ -71,26 +63,21 @@ def instant_text(given: str | None, name: str) -> str:
 def submit_command(
     engine: Engine, tenant: TenantId, body: JobRequest, *, idempotency_key: str | None, sha256: str
 ) -> SubmitJob:
-    """The command that `POST /jobs` means. Raises CallerError invalid_request."""
-    _refuse_large(engine, body)
+    """The command that `POST /jobs` means, but for its callbacks. Raises CallerError invalid_request."""
+    _refuse_many(engine, body)
     return SubmitJob(
         tenant=tenant,
         collection=Collection(body.collection),
         documents=tuple(entry_request(document, position) for position, document in enumerate(body.documents or ())),
         manifest=stored_source(body.manifest) if body.manifest is not None else None,
         options=_options(engine, tenant, body.collection, body.options),
-        callbacks=callbacks_json(engine, body.callbacks),
         properties=json.dumps(body.properties, separators=(",", ":")),
         idempotency_key=idempotency_key,
         request_sha256=sha256,
     )
 
 
-def _refuse_large(engine: Engine, body: JobRequest) -> None:
-    callbacks = [callback.model_dump(exclude_none=True) for callback in body.callbacks]
-    if json_bytes(body.properties) + json_bytes(callbacks) > CALLER_BYTES_MOST:
-        problem = Problem(("body", "properties"), "properties and callbacks: at most 16384 bytes of JSON", "too_large")
-        raise CallerError("invalid_request", problems=(problem,))
+def _refuse_many(engine: Engine, body: JobRequest) -> None:
     most = engine.policy.limits.documents_per_request
     if len(body.documents or ()) > most:
         problem = Problem(("body", "documents"), f"at most {most} documents a request", "too_long")
@@ -113,26 +100,15 @@ def _options(engine: Engine, tenant: TenantId, collection: str, body: OptionsBod
     return Options(whole.chunk_tokens, overlap, whole.on_unchanged == "reprocess", lane=Lane(whole.priority))
 
 
-def callbacks_json(engine: Engine, callbacks: list[WebhookBody | AmqpBody]) -> str:
-    """The callbacks as they are kept. Raises CallerError: none are delivered yet; a webhook must be https."""
-    problems = tuple(
-        Problem(("body", "callbacks", position, "url"), "must be an https URL", "url_scheme")
-        for position, callback in enumerate(callbacks)
-        if isinstance(callback, WebhookBody) and not callback.url.startswith("https://")
-    )
-    if problems and not engine.policy.private_callbacks:
-        raise CallerError("invalid_request", problems=problems)
-    if callbacks:  # accepted silently, they would be waited for in vain, and their secrets kept in clear
-        kind = CATALOGUE["callbacks_not_enabled"]
-        raise CallerError(kind.code, problems=(Problem(("body", "callbacks"), kind.title, kind.code),))
-    return "[]"
-
-
 # -- uploads and search ------------------------------------------------------------------------------------------------
 
 
 def upload_command(engine: Engine, tenant: TenantId, body: UploadRequest) -> RequestUpload:
-    """The command that `POST /uploads` means. Raises CallerError for a file above the limit."""
+    """The command that `POST /uploads` means, but for its callbacks. Raises CallerError for a file above the limit,
+    and for callbacks of no job."""
+    if body.callbacks and not body.start:
+        said = "no job starts by this upload; give them to the job that names it"
+        raise CallerError("invalid_request", problems=(Problem(("body", "callbacks"), said, "no_job"),))
     most = engine.policy.limits.file_bytes
     if body.size_bytes > most:
         problem = Problem(("body", "size_bytes"), f"at most {most} bytes", "less_than_equal")
@@ -147,7 +123,6 @@ def upload_command(engine: Engine, tenant: TenantId, body: UploadRequest) -> Req
         document_id=body.document_id,
         metadata=body.metadata,
         options=_options(engine, tenant, body.collection, body.options),
-        callbacks=callbacks_json(engine, body.callbacks),
     )
 
 

@@ -1,11 +1,14 @@
 """From what the use cases give back to the native API's bodies."""
 
 import json
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, cast
 
 from forebay.dialects.native import responses as bodies
 from forebay.dialects.native import words
+from forebay.dialects.native.callbacks import Kept
+from forebay.domain.callbacks import Means, callbacks_of
 from forebay.domain.document import Chunk, Hit
 from forebay.domain.errors import CATALOGUE, ErrorKind
 from forebay.service.collections import CollectionView
@@ -23,8 +26,28 @@ def reason(code: str, message: str) -> bodies.ReasonBody | None:
     return bodies.ReasonBody(code=code, message=message or kind.title, hint=kind.hint, retryable=kind.retryable)
 
 
-def job(view: JobView) -> bodies.JobBody:
-    """A job."""
+_NONE: Final[Mapping[int, str]] = MappingProxyType({})
+
+
+def callbacks(
+    stored: str, off: frozenset[int] = frozenset(), made: Mapping[int, str] = _NONE
+) -> list[bodies.JobCallbackBody]:
+    """Callbacks as they are kept, with the secrets that were just made for them."""
+    return [
+        bodies.JobCallbackBody(
+            type=each.means.value,
+            url=each.shown if each.means is Means.WEBHOOK else None,
+            exchange=each.shown if each.means is Means.AMQP else None,
+            events=list(each.events),
+            disabled=position in off,
+            secret=made.get(position),
+        )
+        for position, each in enumerate(callbacks_of(stored))
+    ]
+
+
+def job(view: JobView, made_secrets: Mapping[int, str] = _NONE) -> bodies.JobBody:
+    """A job; with the secrets of its webhooks that were just made."""
     stored = view.job
     path = words.job_path(stored.id)
     return bodies.JobBody(
@@ -46,6 +69,7 @@ def job(view: JobView) -> bodies.JobBody:
         finished_at=stored.finished_at or None,
         error=reason(stored.error_code, stored.error_message),
         properties=json.loads(stored.properties or "{}"),
+        callbacks=callbacks(stored.callbacks, stored.callbacks_off, made_secrets),
         links=bodies.JobLinksBody(
             self=path, documents=f"{path}/documents", events=f"{words.BASE}/events?job_id={stored.id}"
         ),
@@ -87,7 +111,7 @@ def dry_run(verdicts: Sequence[Verdict]) -> bodies.DryRunBody:
     )
 
 
-def upload(made: Upload) -> bodies.UploadBody:
+def upload(made: Upload, kept: Kept) -> bodies.UploadBody:
     """A presigned form."""
     return bodies.UploadBody(
         upload_id=made.upload_id,
@@ -95,6 +119,7 @@ def upload(made: Upload) -> bodies.UploadBody:
         url=made.form.url,
         fields=dict(made.form.fields),
         expires_at=made.expires_at,
+        callbacks=callbacks(kept.text, made=kept.made),
     )
 
 

@@ -1,8 +1,10 @@
 """The bodies that the native API takes in: strict, so that a wrong type or an unknown member is told, not guessed."""
 
+from base64 import b64decode
 from typing import Annotated, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Field,
     JsonValue,
@@ -27,31 +29,123 @@ from forebay.domain.entry import (
     kind_of,
     scalar,
 )
+from forebay.domain.events import DOCUMENT_EVENT_PREFIX, EVENT_TYPES, JOB_EVENT_PREFIX, matches
+from forebay.domain.signature import SECRET_PREFIX
 
 CollectionName = Annotated[str, Field(pattern=words.COLLECTION, examples=["manuals"])]
 
 # -- callbacks ---------------------------------------------------------------------------------------------------------
 
 
+_SECRET_BYTES: Final = range(24, 65)  # Standard Webhooks 1.0.0
+_SECRET_SCHEMA: Final = {"type": "string", "pattern": r"^whsec_[A-Za-z0-9+/]{32,86}={0,2}$"}
+_EXCHANGE_BYTES_MOST: Final = 127  # AMQP 0-9-1, domain `exchange-name`
+_ROUTING_KEY_BYTES_MOST: Final = 255  # AMQP 0-9-1, domain `shortstr`
+
+
+def _last_words(prefix: str) -> str:
+    return ", ".join(known.removeprefix(prefix) for known in EVENT_TYPES if known.startswith(prefix))
+
+
+_KNOWN_EVENTS: Final = (
+    f"{JOB_EVENT_PREFIX}* of {_last_words(JOB_EVENT_PREFIX)}; "
+    f"{DOCUMENT_EVENT_PREFIX}* of {_last_words(DOCUMENT_EVENT_PREFIX)}"
+)
+
+
+def _meaning_some(pattern: str) -> str:
+    if not any(matches(known, [pattern]) for known in EVENT_TYPES):
+        said = "{pattern} means no event; there are {known}"
+        raise PydanticCustomError("unknown_event", said, {"pattern": pattern, "known": _KNOWN_EVENTS})
+    return pattern
+
+
+def _is_secret(value: object) -> bool:
+    if not isinstance(value, str) or not value.startswith(SECRET_PREFIX):
+        return False
+    try:
+        return len(b64decode(value.removeprefix(SECRET_PREFIX), validate=True)) in _SECRET_BYTES
+    except ValueError:
+        return False
+
+
+def _secrets(value: object) -> tuple[str, ...]:
+    """One secret, or two while the receiver goes over from one to the other. What was given is never repeated."""
+    given = value if isinstance(value, list) else [value]
+    secrets = tuple(each for each in given if isinstance(each, str) and _is_secret(each))
+    if len(secrets) != len(given) or len(given) != (2 if isinstance(value, list) else 1):
+        raise PydanticCustomError(
+            "webhook_secret",
+            "must be whsec_ and the base64 of 24 to 64 random bytes, as of `openssl rand -base64 32`; or a list of two",
+        )
+    return secrets
+
+
+def _few_bytes(most: int) -> AfterValidator:
+    def check(text: str) -> str:
+        if len(text.encode()) > most:
+            raise PydanticCustomError("too_long", "must be at most {most} bytes of UTF-8", {"most": most})
+        return text
+
+    return AfterValidator(check)
+
+
+Secrets = Annotated[
+    tuple[str, ...],
+    PlainValidator(_secrets),
+    WithJsonSchema(
+        {"anyOf": [_SECRET_SCHEMA, {"type": "array", "items": _SECRET_SCHEMA, "minItems": 2, "maxItems": 2}]}
+    ),
+]
+EventPattern = Annotated[
+    str,
+    Field(min_length=1, max_length=100, pattern=r"^[a-z._*]+$", examples=["forebay.job.*", "forebay.document.failed"]),
+    AfterValidator(_meaning_some),
+]
+EventPatterns = Annotated[list[EventPattern], Field(min_length=1, max_length=20)]
+Exchange = Annotated[Name, _few_bytes(_EXCHANGE_BYTES_MOST)]
+RoutingKey = Annotated[Name, _few_bytes(_ROUTING_KEY_BYTES_MOST)]
+
+
 class WebhookBody(RequestBody):
-    """A signed POST (Standard Webhooks); `https` unless the operator allows private callbacks."""
+    """A signed POST (Standard Webhooks) to a public https URL."""
 
     type: Literal["webhook"]
-    url: Annotated[str, Field(max_length=2_048, pattern=r"^https?://[^\s\x00-\x1f\x7f]+$")]
-    secret: Annotated[str, Field(max_length=200, pattern=r"^whsec_[A-Za-z0-9+/]+={0,2}$")] | None = None
-    events: Annotated[list[Annotated[str, Field(min_length=1, max_length=100)]], Field(max_length=20)] | None = Field(
+    url: Annotated[
+        str,
+        Field(
+            max_length=2_048,
+            pattern=r"^https?://[^\s\x00-\x1f\x7f]+$",
+            description="`http` only where the operator allows private callbacks.",
+            examples=["https://example.org/hooks/forebay"],
+            repr=False,  # its query may hold a token, and libraries log what a request was read as
+        ),
+    ]
+    secret: Secrets | None = Field(
+        default=None,
+        repr=False,
+        description="What the POSTs are signed with: `whsec_` and the base64 of 24 to 64 random bytes; a list of two "
+        "while the receiver goes over from one to the other. Without one we make one, which this answer shows and "
+        "nothing ever again, not even to a repeated request: if the answer is lost, so is the secret. So give your "
+        "own. Kept encrypted.",
+    )
+    events: EventPatterns | None = Field(
         default=None, description="Patterns of event types; default: the job's end only."
     )
 
 
 class AmqpBody(RequestBody):
-    """A publish to the operator's AMQP 0-9-1 broker."""
+    """A message to the operator's AMQP 0-9-1 broker. A routing key that is left out is the event's type."""
 
     type: Literal["amqp"]
-    exchange: Name
-    routing_key_done: Name | None = None
-    routing_key_progress: Name | None = None
-    routing_key_error: Name | None = None
+    exchange: Exchange = Field(description="It has to exist; nothing is declared. At most 127 bytes.")
+    routing_key_done: RoutingKey | None = None
+    routing_key_progress: RoutingKey | None = None
+    routing_key_error: RoutingKey | None = None
+    events: EventPatterns | None = Field(
+        default=None,
+        description="Patterns of event types; default: the job's end, and its progress where it has a routing key.",
+    )
 
 
 CallbackBody = Annotated[
@@ -111,6 +205,14 @@ class JobRequest(RequestBody):
                             "metadata": {"plant": "north"},
                         }
                     ],
+                    "callbacks": [
+                        {
+                            "type": "webhook",
+                            "url": "https://example.org/hooks/forebay",
+                            "secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                            "events": ["forebay.job.*"],
+                        }
+                    ],
                 }
             ]
         }
@@ -157,7 +259,9 @@ class UploadRequest(RequestBody):
     name: Name
     size_bytes: int = Field(ge=1, description="The file's exact size; at most 200 MB unless configured otherwise.")
     start: bool = Field(
-        default=True, description="False: no job starts; name the upload as a source in `POST /jobs` within 24 hours."
+        default=True,
+        description="False: no job starts, and nobody is called back; name the upload as a source in `POST /jobs` "
+        "within 24 hours.",
     )
     document_id: Name | None = Field(default=None, description="Default: the name.")
     media_type: MediaType | None = None

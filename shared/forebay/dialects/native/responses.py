@@ -132,6 +132,26 @@ class JobLinksBody(ResponseBody):
     events: str
 
 
+class JobCallbackBody(ResponseBody):
+    """Whom the job tells of its events."""
+
+    type: Literal["webhook", "amqp"]
+    url: str | None = Field(
+        default=None,
+        exclude_if=lambda url: url is None,
+        description="Of a webhook; `?...` stands for its query, which may hold a token.",
+    )
+    exchange: str | None = Field(default=None, exclude_if=lambda exchange: exchange is None, description="Of AMQP.")
+    events: list[str] = Field(description="Patterns of the types that it is told of.")
+    disabled: bool = Field(description="It answered 410, and is told nothing more of this job.")
+    secret: str | None = Field(
+        default=None,
+        exclude_if=lambda secret: secret is None,
+        description="Only in the answer to the request that made it, where that gave none. Keep it: it is never shown "
+        "again.",
+    )
+
+
 class JobBody(ResponseBody):
     """A job."""
 
@@ -150,6 +170,7 @@ class JobBody(ResponseBody):
     finished_at: str | None
     error: ReasonBody | None
     properties: dict[str, JsonValue]
+    callbacks: list[JobCallbackBody]
     links: JobLinksBody
 
 
@@ -229,6 +250,9 @@ class UploadBody(ResponseBody):
     url: str
     fields: dict[str, str]
     expires_at: str
+    callbacks: list[JobCallbackBody] = Field(
+        default_factory=list, exclude_if=lambda callbacks: not callbacks, description="Of its job, where it has any."
+    )
 
 
 class CollectionBody(ResponseBody):
