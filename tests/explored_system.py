@@ -28,12 +28,13 @@ class ExploredSystem:
         self.client = Client(engine_on_fakes(POLICY))
         self.known = Known()
         self._told: dict[str, Known] = {}  # by path
-        for _ in range(2):  # what needs what another operation makes succeeds the second time
+        for _ in range(3):  # the second time a job is found, the third time what was told of it
             for operation in self._document.operations:
                 if operation.method != "DELETE":
                     self._try(operation)
             self.client.work()
         self._kept = pickle.dumps(self._state())  # ten times as fast as copying
+        self._heard = self.client.driver.heard
 
     def _state(self) -> list[dict[str, Any]]:
         engine = self.client.engine
@@ -44,6 +45,7 @@ class ExploredSystem:
         for state, kept in zip(self._state(), pickle.loads(self._kept), strict=True):
             state.clear()
             state.update(kept)
+        self.client.driver.heard = self._heard
 
     def _try(self, operation: Operation) -> None:
         """Send the operation's examples with all that is known for its parameters, and remember what was found."""

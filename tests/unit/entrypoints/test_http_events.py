@@ -14,6 +14,8 @@ SAMPLES = {
     "api_submit_job": (Function.API, 202),
     "api_submit_manifest": (Function.API, 422),  # nobody has put it there
     "api_list_jobs": (Function.API, 200),
+    "api_list_events": (Function.API, 200),
+    "api_redeliver_event": (Function.API, 404),
     "api_delete_document": (Function.API, 202),
     "api_cancel_job": (Function.API, 404),
     "api_retry_job": (Function.API, 404),

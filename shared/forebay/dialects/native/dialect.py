@@ -9,6 +9,7 @@ from aws_lambda_powertools.event_handler import Response
 from forebay.dialects.dialect import Failure
 from forebay.dialects.native import words
 from forebay.dialects.native.documents import ENDPOINTS as DOCUMENTS
+from forebay.dialects.native.events import ENDPOINTS as EVENTS
 from forebay.dialects.native.jobs import ENDPOINTS as JOBS
 from forebay.dialects.native.responses import ErrorBody, ProblemBody
 from forebay.dialects.native.search import ENDPOINTS as SEARCH
@@ -27,12 +28,13 @@ class NativeDialect:
 
     name = "native"
     ignores_unknown = False
-    endpoints = (*JOBS, *DOCUMENTS, *SEARCH, *SERVICE)
+    endpoints = (*JOBS, *EVENTS, *DOCUMENTS, *SEARCH, *SERVICE)
     error_body = ErrorBody
     error_media_type = PROBLEM_JSON
     tags = MappingProxyType(
         {
             "Jobs": "Documents in; what became of them.",
+            "Events": "What happened to jobs, whom it was told, and how that went.",
             "Uploads": "Files that are sent straight to the object store.",
             "Collections": "What documents are kept in.",
             "Documents": "What is kept: text, chunks, metadata.",

@@ -40,6 +40,64 @@ JOB: Final[dict[str, JsonValue]] = {
         "events": "/forebay/v1/events?job_id=job_4kq2m7",
     },
 }  # fmt: skip
+EVENT: Final[dict[str, JsonValue]] = {
+    "id": "evt_4kq2m7_19aab8f7f02_q3nd5mwzr2x7a4ce",
+    "object": "event",
+    "type": "forebay.job.succeeded",
+    "job_id": "job_4kq2m7",
+    "sequence": 1,
+    "created_at": "2026-11-22T10:00:01.730Z",
+    "status": "pending",
+    "targets": [
+        {
+            "target": 0,
+            "url": "https://example.org/hooks/forebay",
+            "type": "webhook",
+            "state": "pending",
+            "attempts": 1,
+            "next_at": "2026-11-22T10:00:07.214Z",
+        }
+    ],
+}
+WHOLE_EVENT: Final[dict[str, JsonValue]] = EVENT | {
+    "body": {
+        "specversion": "1.0",
+        "id": EVENT["id"],
+        "source": "/forebay/v1/jobs/job_4kq2m7",
+        "type": EVENT["type"],
+        "time": EVENT["created_at"],
+        "timestamp": EVENT["created_at"],
+        "datacontenttype": "application/json",
+        "data": {
+            "job_id": "job_4kq2m7",
+            "tenant": "acme",
+            "collection": "manuals",
+            "kind": "ingest",
+            "sequence": 1,
+            "callbacks": 1,
+            "properties": {},
+            "status": "succeeded",
+            "counts": {
+                "documents": {"total": 1, "ready": 1, "unchanged": 0, "failed": 0, "canceled": 0},
+                "chunks": {"total": 3, "embedded": 3, "reused": 0, "deleted": 0},
+            },
+            "created_at": "2026-11-22T10:00:00.000Z",
+            "finished_at": EVENT["created_at"],
+            "error": None,
+        },
+    },
+    "attempts": [
+        {
+            "target": 0,
+            "url": "https://example.org/hooks/forebay",
+            "number": 1,
+            "at": "2026-11-22T10:00:02.105Z",
+            "status": 503,
+            "milliseconds": 84,
+            "error": "webhook_status",
+        }
+    ],
+}
 DOCUMENT: Final[dict[str, JsonValue]] = {
     "id": "pump-7",
     "key": "doc_n4tqkzv3m2x5a7cw6hdyr2sbfe",

@@ -50,6 +50,12 @@ class RowsQuery(PageQuery):
     status: RowStatus | None = None
 
 
+class EventsQuery(PageQuery):
+    """Which events."""
+
+    job_id: str | None = Field(default=None, min_length=1, max_length=NAME_LENGTH_MOST, description="Of this job.")
+
+
 class DocumentsQuery(PageQuery):
     """Which documents of a collection."""
 
