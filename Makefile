@@ -35,7 +35,7 @@ export __SAM_CLI_APP_DIR := $(CURDIR)/.forebay/sam
 export AWS_DEFAULT_REGION ?= eu-west-1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup programs uv check test simulate model build build-local serve demo soak key lock clean
+.PHONY: help setup programs uv check test simulate model build build-local serve demo soak key schemas lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -134,6 +134,9 @@ soak: ## Kill workers at random under load, then count (SOAK_DOCUMENTS=1000 SOAK
 
 key: environment-dev ## Make an API key (TABLE=... TENANT=... SCOPES='read write delete')
 	@PYTHONPATH=shared $(DEV)/python -m forebay.entrypoints.keys '$(TABLE)' '$(TENANT)' $(SCOPES)
+
+schemas: environment-dev ## Write events/schemas anew from the models of events
+	@PYTHONPATH=shared $(DEV)/python -m local.make_schemas
 
 lock: $(UV) ## Resolve every lock file again (UPGRADE=--upgrade moves the versions)
 	@for name in $(LAYERS:%=layers/%/requirements) layers/model/weights $(ENVIRONMENTS:%=local/environments/%) \
