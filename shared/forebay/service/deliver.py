@@ -171,7 +171,8 @@ def _over(engine: Engine, job: Job, delivery: _Delivery, attempt: Attempt, reply
     target = replace(delivery.target, state=state, next_at=next_at)
     written = engine.records.write(_changed(engine, delivery, target, attempt))
     if isinstance(written, Refused):
-        raise Superseded("the attempt took so long that another was begun")
+        engine.records.write(Update(told.key, set=_line(attempt), when=(Has("body"),)))
+        raise Superseded("it was asked for again, or the attempt took so long that another was begun")
     if state is TargetState.PENDING and target.tries < QUEUED_TRIES:
         wait = ceil((instant(next_at) - engine.now()).total_seconds())
         if wait <= _DELAY_MOST_SECONDS:
@@ -194,14 +195,23 @@ def _changed(engine: Engine, delivery: _Delivery, target: Target, attempt: Attem
     """The write after which the delivery stands as `target` says, if it still stands as it was read."""
     told, path = delivery.told, f"targets.{delivery.place}"
     others = [each for place, each in told.pending.items() if place != delivery.place]
-    line = {f"log.{attempt.target}-{attempt.number}": attempt_value(attempt)} if attempt is not None else {}
+    line = _line(attempt) if attempt is not None else {}
     due, over = _next_look(engine, told, [*others, *([target] if target.state is TargetState.PENDING else [])])
     return Update(
         told.key,
         set={path: target_value(target), "looks": 0, **line, **due},
         remove=over,
-        when=(Is(f"{path}.attempts", delivery.target.attempts), Is(f"{path}.state", TargetState.PENDING.value)),
+        when=(
+            Is(f"{path}.attempts", delivery.target.attempts),
+            Is(f"{path}.first", delivery.target.first),
+            Is(f"{path}.state", TargetState.PENDING.value),
+        ),
     )
+
+
+def _line(attempt: Attempt) -> Mapping[str, Value]:
+    """The attempt's line in the log."""
+    return {f"log.{attempt.target}-{attempt.number}": attempt_value(attempt)}
 
 
 def _next_look(

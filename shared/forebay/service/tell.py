@@ -27,7 +27,7 @@ from forebay.domain.events import (
     EventError,
 )
 from forebay.domain.job import Counts, Job, JobKind, Row, job_of, row_of
-from forebay.domain.records import Absent, Has, Key, Put, Record, Refused, Update, Value, Write
+from forebay.domain.records import Absent, Has, Key, Lacks, Put, Record, Refused, Update, Value, Write
 from forebay.domain.stored_document import Options
 from forebay.domain.times import instant, stamp
 from forebay.domain.transitions import JobState, RowState
@@ -126,10 +126,11 @@ def publish_events(engine: Engine, events: Sequence[Event]) -> None:
 
 
 def mark_told(engine: Engine, event: Event) -> None:
-    """The bus has it. Nothing more is due unless there are callbacks to be told."""
-    over = () if event.callbacks else ("due_pk", "due_at")
-    told = {"told": stamp(engine.now())}
-    engine.records.write(Update(keys.event(event.id), set=told, remove=over, when=(Has("body"),)))
+    """The bus has it. Nothing more is due unless there are callbacks to be told, or it was asked for again."""
+    key, told = keys.event(event.id), {"told": stamp(engine.now())}
+    over = Update(key, set=told, remove=("due_pk", "due_at"), when=(Has("body"), Lacks("rounds")))
+    if event.callbacks or isinstance(engine.records.write(over), Refused):
+        engine.records.write(Update(key, set=told, when=(Has("body"),)))
 
 
 def listened(engine: Engine, job: Job, options: Options) -> Options:

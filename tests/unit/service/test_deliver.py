@@ -16,6 +16,7 @@ from forebay.domain.requests import TextSource
 from forebay.domain.times import instant
 from forebay.service.bury import DeadLetter, bury
 from forebay.service.deliver import deliver
+from forebay.service.redeliver import redeliver
 from forebay.service.sweep import sweep
 from tests.builders import TENANT, a_document_request, a_submit_job
 from tests.unit.service.scene import Scene
@@ -155,6 +156,27 @@ def test_a_worker_that_died_leaves_an_attempt_without_an_end_and_the_next_one_du
     assert interrupted == ["interrupted"]
     assert [attempt.error for attempt in scene.event().attempts] == ["interrupted", ""]
     assert (states(scene), scene.event().job) == ([TargetState.DELIVERED], job.id)
+
+
+def test_what_is_asked_for_again_during_an_attempt_begins_anew_whatever_that_comes_to(scene: Scene) -> None:
+    class Impatient(MemoryWebhooks):
+        def post(self, url: str, headers: object, body: bytes) -> Reply:
+            """While it is sent, its caller asks for it again."""
+            redeliver(scene.engine, TENANT, scene.event().event.id)
+            return DOWN
+
+    scene.driver.deaf = True
+    ended(scene)
+    scene.queues.sent.clear()
+    scene.driver.engine = replace(scene.engine, webhooks=Impatient())
+    scene.driver.do(DeliverEvent(tenant=TENANT, event=scene.event().event.id, target=0))
+
+    (target,) = scene.event().targets.values()
+    assert (target.first, target.tries) == (1, 0)
+    assert [attempt.status for attempt in scene.event().attempts] == [500]
+    scene.driver.engine = scene.engine
+    scene.driver.drain()
+    assert states(scene) == [TargetState.DELIVERED]
 
 
 def test_what_the_bus_lost_is_asked_for_by_sweep(scene: Scene) -> None:
