@@ -2,8 +2,8 @@
 
 Always: a visible run is whole in the index and in the object store; a run that lost its document, or was in work when
 its job was canceled, never becomes visible; states move along the table only; final rows and jobs do not change;
-counters are the sums of their rows; collections count what is visible; a job has at most one event for each time that
-it was started. At rest: everything ended, nothing is left over.
+counters are the sums of their rows; collections count what is visible; a job has ended exactly when the event of its
+end is recorded. At rest: everything ended, nothing is left over. Of events and deliveries see `telling`.
 """
 
 from collections import Counter as Tally
@@ -12,12 +12,12 @@ from collections.abc import Iterator
 
 from forebay.domain import keys
 from forebay.domain.document import Collection, JobId, RunId, TenantId
-from forebay.domain.events import JOB_EVENT_PREFIX
 from forebay.domain.job import Job, JobKind, counts_of, job_of, row_of
 from forebay.domain.records import Key, Record, number, text
 from forebay.domain.stored_document import Document, document_of
 from forebay.domain.transitions import OPEN_JOBS, OPEN_ROWS, WITHIN_A_RUN, WORKING, DocumentState, JobState, RowState
 from forebay.service.settle import OVERTAKEN
+from tests.simulation.telling import TellingAuditor
 from tests.simulation.world import World
 
 _FINAL_JOBS = tuple(state for state in JobState if state not in OPEN_JOBS)
@@ -51,15 +51,14 @@ class Auditor:
         self._rows: dict[str, dict[Key, Record]] = defaultdict(dict)
         self._counters: dict[str, dict[Key, Record]] = defaultdict(dict)
         self._lost: set[RunId] = set()  # runs that must never be visible (again)
-        self._epochs: dict[str, set[str]] = defaultdict(set)  # of each job
-        self._heard = 0
+        self._telling = TellingAuditor(world)
         world.tape.look = self.look
 
     # -- always --------------------------------------------------------------------------------------------------
 
     def look(self, name: str) -> None:
         """One effect has happened."""
-        found = [*self._changes(), *self._index_holds_what_is_visible(name), *self._events()]
+        found = [*self._changes(), *self._index_holds_what_is_visible(name), *self._telling.look()]
         self.violations += [f"after {name} (call {len(self.world.tape.calls)}): {violation}" for violation in found]
 
     def _changes(self) -> Iterator[str]:
@@ -69,6 +68,7 @@ class Auditor:
         yield from (f"{key} was removed" for key in removed)
         self._seen = dict(records)
         for key, before, after in changed:
+            yield from self._telling.leaks(key, after)
             yield from self._changed(key, before, after)
         for job in {key.pk.split("#")[1] for key, _, _ in changed if key.pk.startswith("JOB#")}:
             yield from self._sums(job)
@@ -83,6 +83,8 @@ class Auditor:
         kind = key.sk.partition("#")[0]
         if kind == "D":
             yield from self._document(key, before, after)
+        elif kind == "E":
+            yield from self._telling.changed(key, before, after)
         elif key.pk.startswith("JOB#"):
             yield from self._job_record(key, kind, before, after)
 
@@ -150,8 +152,6 @@ class Auditor:
             and text(after, "restarted") == text(before, "restarted")
         ):
             yield f"the ended {key.pk} changed its state"
-        else:
-            self._epochs[job].add(job_of(after).epoch)
         if kind == "META" and text(after, "state") == JobState.CANCELING:
             self._lost |= {d.run for d in self._documents.values() if d.job == job and d.state in WORKING}
 
@@ -167,10 +167,7 @@ class Auditor:
         told = sum(number(counter, "left") + counts_of(counter).ended for counter in counters)
         if counters and told != job.total + _of_expansion(job):
             yield f"job {name} has {job.total} documents, its counters {told}"
-        ids = [keys.event(keys.event_id(job.id, job.epoch, JOB_EVENT_PREFIX + state)) for state in _FINAL_JOBS]
-        has_event = any(id_ in self._seen for id_ in ids)
-        if job.ended != has_event:
-            yield f"job {name} is {job.state} and its event is {'there' if has_event else 'not there'}"
+        yield from self._telling.ends(job)
 
     def _counter(self, job: Job, key: Key, counter: Record) -> Iterator[str]:
         mine = [row for row in self._rows[job.id].values() if text(row, "pk") == key.pk]
@@ -207,18 +204,6 @@ class Auditor:
             for document in self._documents.values():
                 yield from self._is_whole(document, chunks)
 
-    def _events(self) -> Iterator[str]:
-        published = self.world.published()
-        if len(published) == self._heard:
-            return
-        self._heard = len(published)
-        told: dict[str, set[str]] = defaultdict(set)
-        for event in published:
-            told[str(event.data["job_id"])].add(event.id)
-        for job, ids in told.items():
-            if len(ids) > len(self._epochs[job]):
-                yield f"job {job} was told under {len(ids)} ids in {len(self._epochs[job])} epochs"
-
     # -- at rest -------------------------------------------------------------------------------------------------
 
     def at_rest(self) -> list[str]:
@@ -243,6 +228,7 @@ class Auditor:
         yield from self._in_collections(documents)
         yield from self._jobs_ended()
         yield from self._objects_left(documents)
+        yield from self._telling.left_over()
 
     def _in_collections(self, documents: list[Document]) -> Iterator[str]:
         for document in documents:
@@ -255,14 +241,11 @@ class Auditor:
                     yield f"{key.sk} is of a collection that is not there"
 
     def _jobs_ended(self) -> Iterator[str]:
-        told = {event.id for event in self.world.published()}
         for key, record in self._seen.items():
             if key.pk.startswith("JOB#") and key.sk == "META":
                 job = job_of(record)
                 if not job.ended:
                     yield f"{job.id} is {job.state}"
-                elif keys.event_id(job.id, job.epoch, JOB_EVENT_PREFIX + job.state) not in told:
-                    yield f"the end of {job.id} was not told"
                 elif job.error_code != "poison":
                     yield from self._totals(record)
 

@@ -25,6 +25,7 @@ from forebay.service import cancel, cut, embed, extract, fetch, finish, publish,
 from forebay.service.engine import Engine
 from forebay.service.finish import finish as finish_job
 from forebay.service.sweep import Swept
+from forebay.service.tell import publish_events
 from tests.simulation import world as worlds
 from tests.simulation.interleaving import Schedule, interleaved, schedules
 from tests.simulation.pairs import EVERY as PAIRS
@@ -142,13 +143,11 @@ def _no_sweep(patch: pytest.MonkeyPatch) -> None:
 def _random_event_id(patch: pytest.MonkeyPatch) -> None:
     told: list[Event] = []
 
-    def tell_anew(engine: Engine, event: Event) -> None:
-        told.append(event)
-        engine.bus.publish([event.model_copy(update={"id": f"evt_{len(told)}"})])
-        engine.records.write(Update(keys.event(event.id), set={"told": "now"}, remove=("due_pk", "due_at")))
+    def tell_anew(engine: Engine, events: Sequence[Event]) -> None:
+        told.extend(events)
+        publish_events(engine, [event.model_copy(update={"id": f"evt_{len(told)}"}) for event in events])
 
-    patch.setattr(finish, "tell", tell_anew)
-    patch.setattr("forebay.service.sweep.tell", tell_anew)
+    patch.setattr(finish, "publish_events", tell_anew)
 
 
 def _no_cancel_mark(patch: pytest.MonkeyPatch) -> None:

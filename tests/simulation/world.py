@@ -13,6 +13,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from forebay.adapters.memory import (
@@ -23,13 +24,16 @@ from forebay.adapters.memory import (
     PlainTextExtractor,
     WordTokenizer,
 )
+from forebay.adapters.memory_delivery import MemoryVault
 from forebay.adapters.memory_fetcher import MemoryFetcher
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.bootstrap.core import engine_of
+from forebay.dialects.amqp import broker_message
 from forebay.domain.commands import (
     CancelJob,
     Command,
+    DeliverEvent,
     EmbedChunks,
     ExpandJob,
     ExtractDocument,
@@ -48,6 +52,7 @@ from forebay.entrypoints.schedule import schedule_handler
 from forebay.entrypoints.worker import Handler, commands, dead_letters, object_events, queue_handler
 from forebay.service.bury import bury
 from forebay.service.cancel import cancel
+from forebay.service.deliver import deliver
 from forebay.service.embed import embed
 from forebay.service.engine import Engine, Limits, Policy, Times
 from forebay.service.expand import expand
@@ -58,6 +63,7 @@ from forebay.service.publish import publish
 from forebay.service.purge import purge
 from forebay.service.sweep import sweep
 from tests.engines import Clock
+from tests.simulation.receivers import Broker, Receivers
 from tests.simulation.tape import Crash, Tape
 
 TENANT = TenantId("acme")
@@ -66,6 +72,7 @@ RECEIVES_MOST = 5
 _BATCH_MOST = {"intake": 10, "bury": 10}  # messages an invocation, as in the template; of other queues one
 PART_PAGES = 3  # of a long document, read in one invocation
 BUNDLE_ENTRIES = 12  # of a manifest
+_LATE_SECONDS = (0, 0, 90)  # how late an event's message may come
 _DELIVERIES_MOST = 20_000
 _ROUNDS_MOST = 120
 
@@ -161,6 +168,10 @@ class World:
         self.clock = Clock()
         self.index = MemoryIndex(auto_refresh=not late_index, on_call=tape.on_call)
         self.fetcher = MemoryFetcher(tape.on_call)
+        self.receivers = Receivers(tape, self.clock)
+        self.broker = Broker(tape, self.clock)
+        self.vault = MemoryVault()
+        self.secrets: set[str] = set()  # that nobody may read anywhere
         self.extractor = self.extractor_class()
         self.waiting: list[Message] = []
         self.lose_sends = False  # everything that is sent is lost, as if the process had died before sending
@@ -171,6 +182,7 @@ class World:
         self.duplicates = 0.0  # how often a message comes twice
         self.bugs = _Bugs()
         self._ids = itertools.count(1)
+        self._ruled = 0  # of the events that came to the bus
         self.engine = self._engine()
         self._handlers = self._functions()
         self._sweep = schedule_handler(lambda: self.engine, sweep)
@@ -219,6 +231,9 @@ class World:
             extractor=self.extractor,
             tokenizer=WordTokenizer(),
             embedder=HashingEmbedder(),
+            webhooks=self.receivers,
+            broker=self.broker,
+            vault=self.vault,
             now=self.clock,
             new_id=lambda: f"{next(self._ids):032x}",
             remaining_seconds=lambda: 300.0,
@@ -242,6 +257,11 @@ class World:
             ports = {name: getattr(self.engine, name) for name in ("objects", "queues", "fetcher")}
             return engine_of(ports, self.engine.policy)
 
+        def build_deliver() -> Engine:
+            given = ("records", "objects", "queues", "webhooks", "broker", "vault")
+            ports = {name: getattr(self.engine, name) for name in given}
+            return replace(engine_of(ports, self.engine.policy), now=self.clock)
+
         return {
             "fetch": queue_handler(build_fetch, commands({FetchDocument: fetch})),
             "extract": queue_handler(build, commands({ExtractDocument: extract})),
@@ -250,6 +270,7 @@ class World:
                 build,
                 commands({ExpandJob: expand, CancelJob: cancel, PublishDocument: publish, PurgeDocument: purge}),
             ),
+            "deliver": queue_handler(build_deliver, commands({DeliverEvent: partial(deliver, render=broker_message)})),
             "intake": queue_handler(build, object_events(intake)),
             "bury": queue_handler(build, dead_letters(bury)),
         }
@@ -262,9 +283,18 @@ class World:
 
     def collect(self) -> None:
         """What was sent joins its queue, or is lost."""
-        for verb, body, delay_seconds in self.arrivals():
+        for verb, body, delay_seconds in [*self.arrivals(), *self._ruled_on()]:
             if not self.lose_sends:
                 self.post(verb, body, delay_seconds)
+
+    def _ruled_on(self) -> Iterator[tuple[str, str, int]]:
+        """What the rule between the bus and the deliver queue makes of events that callbacks wait for."""
+        events = self.published()[self._ruled :]
+        self._ruled += len(events)
+        for event in events:
+            if event.data["callbacks"]:
+                told = {"v": 1, "type": "DeliverEvent", "tenant": event.data["tenant"], "event": event.id}
+                yield "deliver", json.dumps(told), self.rng.choice(_LATE_SECONDS) if self.rng else 0
 
     def object_event(self, key: str, reason: str = "Object Created") -> None:
         """S3 tells of an object."""
