@@ -16,7 +16,8 @@ from tests.simulation.tape import Tape
 
 _HANGS_SECONDS: Final = 10.0  # until the adapter gives up
 
-NO_ANSWER: Final = Reply(error="url_unreachable")
+HANGS: Final = Reply(error="url_unreachable")
+CLOSED: Final = Reply(error="url_unreachable")
 BROKEN: Final = Reply(status=500, error="webhook_status")
 OFF: Final = Reply(status=GONE, error="webhook_status")
 
@@ -60,11 +61,11 @@ class Receivers:
             reply = self.manners.get(url, takes_all)(self._clock(), len(self.came_to(url)))
             taken = not reply.error
             self.came.append(Came(self._clock(), url, dict(headers), body, taken))
-            if reply == NO_ANSWER:
+            if reply is HANGS:
                 self._clock.move(_HANGS_SECONDS)
             self._tape.on_call("after", "webhooks.post")
         except TransientError:
-            return NO_ANSWER
+            return CLOSED
         return reply
 
     def came_to(self, url: str) -> list[Came]:

@@ -19,6 +19,7 @@ from forebay.service.remove_collection import remove_collection
 from tests.simulation import (
     cancellations,
     data_sources,
+    deliveries,
     fetching,
     lanes,
     long_documents,
@@ -345,6 +346,7 @@ EVERY: tuple[Scenario, ...] = (
     *long_documents.EVERY,
     *lanes.EVERY,
     *quotas.EVERY,
+    *deliveries.EVERY,
 )
 
 NAMED = {scenario.name: scenario for scenario in EVERY}

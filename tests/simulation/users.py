@@ -1,7 +1,10 @@
 """What users do to a world, and what they find in it afterwards."""
 
+from collections.abc import Sequence
+
 from forebay.adapters.memory_fetcher import Answer
 from forebay.domain import keys
+from forebay.domain.callbacks import Callback, callbacks_text
 from forebay.domain.document import DocumentId, JobId
 from forebay.domain.job import Job, Redo, job_of
 from forebay.domain.requests import (
@@ -32,17 +35,35 @@ def words(seed: str, chunks: int = 1) -> str:
 # -- users -----------------------------------------------------------------------------------------------------------
 
 
-def send(world: World, name: str | None, *texts: tuple[str, str], options: Options = SMALL) -> None:
-    """Submit documents (id, text), with the idempotency key `name`, if any."""
+def send(
+    world: World,
+    name: str | None,
+    *texts: tuple[str, str],
+    options: Options = SMALL,
+    callbacks: Sequence[Callback] = (),
+) -> None:
+    """Submit documents (id, text), with the idempotency key `name`, if any; and whom to tell."""
     documents = tuple(DocumentRequest(id_, f"{id_}.txt", "", TextSource(text)) for id_, text in texts)
-    send_documents(world, name, documents, options)
+    send_documents(world, name, documents, options, callbacks)
 
 
 def send_documents(
-    world: World, name: str | None, documents: tuple[DocumentRequest, ...], options: Options = SMALL
+    world: World,
+    name: str | None,
+    documents: tuple[DocumentRequest, ...],
+    options: Options = SMALL,
+    callbacks: Sequence[Callback] = (),
 ) -> None:
     """Submit any documents."""
-    request = SubmitJob(TENANT, COLLECTION, documents, options, idempotency_key=name, request_sha256=f"sha-{name}")
+    request = SubmitJob(
+        TENANT,
+        COLLECTION,
+        documents,
+        options,
+        callbacks=callbacks_text(callbacks),
+        idempotency_key=name,
+        request_sha256=f"sha-{name}",
+    )
     world.ask(lambda engine: submit(engine, request))
 
 
