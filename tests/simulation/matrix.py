@@ -15,6 +15,7 @@ from forebay.service.remove_collection import remove_collection
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
 from tests.simulation.long_documents import second_part
 from tests.simulation.scenario import ONE, PAGE, TWO
+from tests.simulation.tellings_at_once import attempt
 from tests.simulation.users import (
     cancel,
     delete,
@@ -187,6 +188,16 @@ def _remove_all(world: World) -> Act:
     return delivery(world, take(world, "control"))
 
 
+def _deliver(world: World) -> Act:
+    return delivery(world, attempt(world))
+
+
+def _sweep_untold(world: World) -> Act:
+    attempt(world)  # its message is lost
+    world.pass_time(world.clock() + timedelta(seconds=TIMES.event_retry + 10))
+    return world.sweep
+
+
 WORKERS: tuple[Worker, ...] = (
     Worker("fetch", _fetch),
     Worker("extract", _extract),
@@ -206,6 +217,8 @@ WORKERS: tuple[Worker, ...] = (
     Worker("cancel a large job", _cancel_large, slow=True),
     Worker("redo a large job", _redo_large, slow=True),
     Worker("remove a collection", _remove_all),
+    Worker("deliver", _deliver),
+    Worker("sweep untold", _sweep_untold),
 )
 
 
