@@ -369,6 +369,7 @@ HELD: Mapping[str, tuple[str, ...]] = {
     "poison": ("bad_document", "bad_version"),
     "expand": ("large_26", "cancel_expanding"),
     "sweep": ("lost_sends", "upload_never_comes"),
+    "tell": ("webhook", "webhook_gone", "task_done", "webhook_lost"),
 }
 
 

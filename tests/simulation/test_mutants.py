@@ -15,17 +15,20 @@ from forebay.adapters.dynamodb_records import DynamoDBRecords
 from forebay.domain import keys
 from forebay.domain.carry import Carry
 from forebay.domain.commands import EmbedChunks, FetchDocument, PurgeDocument
+from forebay.domain.delivery import Attempt, Target, TargetState, wait_seconds
 from forebay.domain.errors import CallerError, Superseded
 from forebay.domain.events import Event
-from forebay.domain.records import Has, Is, Key, Refused, Update
+from forebay.domain.job import Job
+from forebay.domain.records import Has, Is, Key, Put, Refused, Update
 from forebay.domain.stored_document import Document, Stop, document_of
+from forebay.domain.stored_event import event_of
 from forebay.domain.transitions import DocumentState
 from forebay.entrypoints import worker
-from forebay.service import cancel, cut, embed, extract, fetch, finish, publish, purge, settle, take_over
+from forebay.service import cancel, cut, deliver, embed, extract, fetch, finish, publish, purge, settle, take_over
 from forebay.service.engine import Engine
 from forebay.service.finish import finish as finish_job
 from forebay.service.sweep import Swept
-from forebay.service.tell import publish_events
+from forebay.service.tell import publish_events, recorded
 from tests.simulation import world as worlds
 from tests.simulation.interleaving import Schedule, interleaved, schedules
 from tests.simulation.pairs import EVERY as PAIRS
@@ -148,6 +151,57 @@ def _random_event_id(patch: pytest.MonkeyPatch) -> None:
         publish_events(engine, [event.model_copy(update={"id": f"evt_{len(told)}"}) for event in events])
 
     patch.setattr(finish, "publish_events", tell_anew)
+
+
+def _published_first(patch: pytest.MonkeyPatch) -> None:
+    """The bus has the event before it is recorded."""
+
+    def publish_and_record(engine: Engine, job: Job, event: Event) -> Put:
+        engine.bus.offer([event])
+        return recorded(engine, job, event)
+
+    patch.setattr(finish, "recorded", publish_and_record)
+
+
+def _not_published_again(patch: pytest.MonkeyPatch) -> None:
+    """Sweep takes every event for one that the bus has."""
+    patch.setattr("forebay.service.sweep.event_of", lambda record: replace(event_of(record), told_at="before"))
+
+
+def _no_claim(patch: pytest.MonkeyPatch) -> None:
+    """An attempt is made, then recorded."""
+    real = deliver._changed
+
+    def counted_at_last(engine: Engine, delivery: Any, target: Target, attempt: Attempt | None = None) -> Update:
+        if attempt is not None:
+            target = replace(target, attempts=target.attempts + 1)
+            attempt = replace(attempt, number=target.attempts)
+        return real(engine, delivery, target, attempt)
+
+    patch.setattr(deliver, "_claimed", lambda engine, job, delivery: delivery)
+    patch.setattr(deliver, "_changed", counted_at_last)
+
+
+def _delivered_first(patch: pytest.MonkeyPatch) -> None:
+    """What is claimed counts as delivered."""
+    real = deliver._claimed
+
+    def taken_as_done(engine: Engine, job: Job, delivery: Any) -> Any:
+        claimed = real(engine, job, delivery)
+        done = replace(claimed.target, state=TargetState.DELIVERED, next_at="")
+        engine.records.write(deliver._changed(engine, claimed, done))
+        return claimed
+
+    patch.setattr(deliver, "_claimed", taken_as_done)
+
+
+def _gone_is_any_failure(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(deliver, "GONE", 0)
+
+
+def _impatient(patch: pytest.MonkeyPatch) -> None:
+    """Nobody minds when a receiver wants to be asked again."""
+    patch.setattr(deliver, "wait_seconds", lambda tries, salt, retry_after: wait_seconds(tries, salt))
 
 
 def _no_cancel_mark(patch: pytest.MonkeyPatch) -> None:
@@ -275,6 +329,12 @@ MUTANTS = (
     Mutant("counters made meanwhile", _counters_made_meanwhile, _cancels_while_a_manifest_is_read),
     Mutant("twin unknown", _twin_unknown, lambda: _switches("submit x the same later")),
     Mutant("failures acknowledged", _failures_acknowledged, lambda: _crashes("inbox_deleted", Mode.ERROR_BEFORE)),
+    Mutant("event published first", _published_first, lambda: iter([play(NAMED["webhook"]).wrong])),
+    Mutant("event not published again", _not_published_again, lambda: _crashes("ingest_one", Mode.CRASH_BEFORE)),
+    Mutant("no claim", _no_claim, lambda: _switches("deliver x the same")),
+    Mutant("delivered first", _delivered_first, lambda: _crashes("webhook", Mode.CRASH_BEFORE)),
+    Mutant("gone is any failure", _gone_is_any_failure, lambda: iter([play(NAMED["webhook_gone"]).wrong])),
+    Mutant("impatient", _impatient, lambda: iter([play(NAMED["webhook_busy"]).wrong])),
     Mutant("event id anew", _random_event_id, lambda: _crashes("ingest_one", Mode.CRASH_AFTER)),
 )
 
