@@ -31,6 +31,11 @@ def _is_final(row: Record) -> bool:
     return RowState(text(row, "state")) not in OPEN_ROWS
 
 
+def _but_told(row: Record) -> Record:
+    """The row without what says that its end is to be told."""
+    return {name: value for name, value in row.items() if name not in ("due_pk", "due_at")}
+
+
 def _visible_run(document: Document | None) -> RunId | None:
     return document.visible.run if document is not None and document.visible is not None else None
 
@@ -141,7 +146,10 @@ class Auditor:
         job = key.pk.split("#")[1]
         if kind == "R":
             self._rows[job][key] = after
-            if before is not None and _is_final(before) and text(before, "run") == text(after, "run"):
+            if _is_final(after):
+                self._telling.row_ended(row_of(after))
+            again = before is not None and text(before, "run") != text(after, "run")
+            if before is not None and _is_final(before) and not again and _but_told(before) != _but_told(after):
                 yield f"the final row {key} changed"
         elif kind == "COUNT":
             self._counters[job][key] = after

@@ -85,7 +85,7 @@ def events_of(world: World, found: Job) -> list[StoredEvent]:
     """What is recorded to be told of the job, in its order."""
     pk = keys.job(found.id).pk
     events = [event_of(r) for k, r in world.records().items() if k.pk == pk and k.sk.startswith(keys.EVENTS)]
-    return sorted(events, key=lambda told: int(str(told.event.data["sequence"])))
+    return sorted(events, key=lambda told: told.event.sequence)
 
 
 def ends_of(world: World, found: Job) -> list[StoredEvent]:

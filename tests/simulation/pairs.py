@@ -7,7 +7,7 @@ from datetime import timedelta
 from forebay.domain.job import Redo
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.remove_collection import remove_collection
-from tests.simulation import long_documents, manifests, tellings_at_once
+from tests.simulation import following, long_documents, manifests, tellings_at_once
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
 from tests.simulation.removals import delete_several
 from tests.simulation.scenario import LONG, ONE, PAGE, TWO
@@ -527,4 +527,5 @@ EVERY: tuple[Pair, ...] = (
     *long_documents.PAIRS,
     *manifests.PAIRS,
     *tellings_at_once.EVERY,
+    *following.PAIRS,
 )

@@ -21,6 +21,7 @@ from tests.simulation import (
     data_sources,
     deliveries,
     fetching,
+    following,
     lanes,
     long_documents,
     manifests,
@@ -347,6 +348,7 @@ EVERY: tuple[Scenario, ...] = (
     *lanes.EVERY,
     *quotas.EVERY,
     *deliveries.EVERY,
+    *following.EVERY,
 )
 
 NAMED = {scenario.name: scenario for scenario in EVERY}
@@ -369,7 +371,7 @@ HELD: Mapping[str, tuple[str, ...]] = {
     "poison": ("bad_document", "bad_version"),
     "expand": ("large_26", "cancel_expanding"),
     "sweep": ("lost_sends", "upload_never_comes"),
-    "tell": ("webhook", "webhook_gone", "task_done", "webhook_lost"),
+    "tell": ("webhook", "webhook_gone", "task_done", "webhook_lost", "followed"),
 }
 
 

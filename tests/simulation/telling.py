@@ -1,10 +1,12 @@
 """What must hold of events and of their deliveries.
 
-Always: a job has ended exactly when the event of its end is recorded, once for each time that it was started; an event
-never changes, and nothing else is published; attempts are claimed one by one, each has its line in the log, and a line
+Always: a job has ended exactly when the event of its end is recorded, once for each time that it was started; the event
+of a document's end is of a row that ended so and wants to be told; an event never changes, and nothing else is
+published; attempts are claimed one by one, each has its line in the log, and a line
 is written once; whatever is sent was claimed, is of a target that still waits for it, and goes under the event's own
 id, with the same body each time and, to a webhook, signed; no progress is sent after the end; no secret is recorded
-anywhere. At rest: every event was published, and every target is delivered, failed, disabled or dropped.
+anywhere. At rest: every end of a row that wants to be told has its event; every event was published, and every target
+is delivered, failed, disabled or dropped.
 """
 
 import hmac
@@ -17,9 +19,9 @@ from typing import Final
 from forebay.domain import keys
 from forebay.domain.callbacks import Callback, Means, callbacks_of
 from forebay.domain.delivery import WAITS_SECONDS, Attempt, BrokerMessage, Target, TargetState
-from forebay.domain.document import JobId
-from forebay.domain.events import JOB_ENDS, JOB_EVENT_PREFIX
-from forebay.domain.job import Job
+from forebay.domain.document import DocumentKey, JobId
+from forebay.domain.events import DOCUMENT_ENDS, JOB_ENDS, JOB_EVENT_PREFIX, DocumentEnded
+from forebay.domain.job import Job, Row
 from forebay.domain.records import Key, Record, text
 from forebay.domain.stored_event import StoredEvent, event_of
 from tests.simulation.receivers import Came
@@ -29,6 +31,7 @@ _PENDING: Final = TargetState.PENDING
 _UNDONE: Final = "interrupted"  # in the log, until an attempt's end is recorded
 
 Place = tuple[str, int]  # an event's id, and the position of a callback
+End = tuple[JobId, DocumentKey, str]  # of a row, and when it was
 
 
 class TellingAuditor:
@@ -38,6 +41,8 @@ class TellingAuditor:
         self.world = world
         self._events: dict[str, StoredEvent] = {}
         self._of_job: dict[JobId, set[str]] = defaultdict(set)
+        self._ended: dict[End, Row] = {}  # rows as they ended, that want to be told
+        self._told: dict[End, str] = {}
         self._published: set[str] = set()
         self._heard = 0  # of what was published
         self._posted = 0
@@ -53,6 +58,11 @@ class TellingAuditor:
         """Is a secret in a record?"""
         if self.world.secrets and any(secret in repr(record) for secret in self.world.secrets):
             yield f"a secret stands in {key}"
+
+    def row_ended(self, row: Row) -> None:
+        """A row is final."""
+        if row.options.told:
+            self._ended[row.job, row.key, row.finished_at] = row
 
     def changed(self, key: Key, before: Record | None, after: Record) -> Iterator[str]:
         """An event's record was made or has changed."""
@@ -70,20 +80,33 @@ class TellingAuditor:
             for place in now.targets:
                 yield from self._moved(was, now, place)
 
-    @staticmethod
-    def _begins(now: StoredEvent) -> Iterator[str]:
+    def _begins(self, now: StoredEvent) -> Iterator[str]:
         wanted = sum(1 for target in now.targets.values() if target.state is _PENDING)
-        if wanted != now.event.data["callbacks"]:
-            yield f"{now.event.id} says {now.event.data['callbacks']} callbacks, {wanted} are to be told"
+        if wanted != now.event.callbacks:
+            yield f"{now.event.id} says {now.event.callbacks} callbacks, {wanted} are to be told"
+        if now.event.type in DOCUMENT_ENDS:
+            yield from self._tells_of_a_row(now)
         if now.attempts or any(target.attempts for target in now.targets.values()):
             yield f"{now.event.id} begins with attempts"
+
+    def _tells_of_a_row(self, now: StoredEvent) -> Iterator[str]:
+        document = DocumentEnded.model_validate(now.event.data).document
+        end = (now.job, DocumentKey(document.key), document.finished_at)
+        row = self._ended.get(end)
+        status = "ready" if document.status == "deleted" else document.status
+        if row is None or row.state != status:
+            yield f"{now.event.id} tells of {document}, the row is {row}"
+        if end in self._told:
+            yield f"{now.event.id} tells what {self._told[end]} has told"
+        self._told[end] = now.event.id
 
     def _moved(self, was: StoredEvent, now: StoredEvent, place: int) -> Iterator[str]:
         name, old, new = f"{now.event.id} to {place}", was.targets[place], now.targets[place]
         asked_again = now.rounds > was.rounds
         if old.state is not _PENDING and new != old and not asked_again:
             yield f"{name} was {old.state}, and is {new.state} after {new.attempts} attempts"
-        if new.attempts != old.attempts and (new.attempts, new.state) != (old.attempts + 1, _PENDING):
+        begun = new.attempts == old.attempts + 1 and new.state in (_PENDING, TargetState.FAILED)
+        if new.attempts != old.attempts and not begun:
             yield f"{name} went from {old} to {new}"
         before, after = _lines(was, place), _lines(now, place)
         if len(after) != new.attempts:
@@ -112,13 +135,13 @@ class TellingAuditor:
 
     def ends(self, job: Job) -> Iterator[str]:
         """The job's state and the events of its ends belong together."""
-        ends = [told for told in map(self._events.get, self._of_job[job.id]) if told and told.event.type in JOB_ENDS]
+        ends = [self._events[id_] for id_ in self._of_job[job.id] if self._events[id_].event.type in JOB_ENDS]
         of_epoch = Tally(told.epoch for told in ends)
         yield from (f"{job.id} ended {n} times in {epoch}" for epoch, n in of_epoch.items() if n > 1)
         now = [told.event.type for told in ends if told.epoch == job.epoch]
         if now != ([JOB_EVENT_PREFIX + job.state] if job.ended else []):
             yield f"{job.id} is {job.state}, its end is recorded as {now}"
-        sequences = [told.event.data["sequence"] for told in map(self._events.get, self._of_job[job.id]) if told]
+        sequences = [self._events[id_].event.sequence for id_ in self._of_job[job.id]]
         if len(set(sequences)) != len(sequences) or any(n not in range(1, job.sequence + 1) for n in sequences):
             yield f"the events of {job.id} are numbered {sequences}, the last is {job.sequence}"
 
@@ -177,6 +200,9 @@ class TellingAuditor:
 
     def left_over(self) -> Iterator[str]:
         """What was not told as it should have been."""
+        yield from (
+            f"the end of {row.record_key} is not told" for end, row in self._ended.items() if end not in self._told
+        )
         for id_, told in self._events.items():
             if not told.event.is_progress and (id_ not in self._published or not told.told_at):
                 yield f"{id_} ({told.event.type} of {told.job}) was not published"
@@ -189,9 +215,8 @@ class TellingAuditor:
             yield f"{name} is still to be told"
         elif target.state is TargetState.DELIVERED and (told.event.id, place) not in self._taken:
             yield f"{name} is delivered, but nobody has taken it"
-        elif target.state is TargetState.FAILED and not (self.world.buried or told.event.is_progress):
-            if target.tries < len(WAITS_SECONDS):
-                yield f"{name} has failed after {target.tries} tries"
+        elif target.state is TargetState.FAILED and target.tries < len(WAITS_SECONDS) and not told.event.is_progress:
+            yield f"{name} has failed after {target.tries} tries"
         elif target.state is TargetState.DROPPED and told.event.type in JOB_ENDS:
             yield from self._dropped(told, name)
 

@@ -182,6 +182,11 @@ def _no_claim(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(deliver, "_changed", counted_at_last)
 
 
+def _no_lease(patch: pytest.MonkeyPatch) -> None:
+    """The end does not wait for progress that is being told."""
+    patch.setattr(deliver._Delivery, "waits_until", lambda delivery, job: delivery.target.next_at)
+
+
 def _delivered_first(patch: pytest.MonkeyPatch) -> None:
     """What is claimed counts as delivered."""
     real = deliver._claimed
@@ -332,6 +337,7 @@ MUTANTS = (
     Mutant("event published first", _published_first, lambda: iter([play(NAMED["webhook"]).wrong])),
     Mutant("event not published again", _not_published_again, lambda: _crashes("ingest_one", Mode.CRASH_BEFORE)),
     Mutant("no claim", _no_claim, lambda: _switches("deliver x the same")),
+    Mutant("no lease", _no_lease, lambda: _switches("progress x the end")),
     Mutant("delivered first", _delivered_first, lambda: _crashes("webhook", Mode.CRASH_BEFORE)),
     Mutant("gone is any failure", _gone_is_any_failure, lambda: iter([play(NAMED["webhook_gone"]).wrong])),
     Mutant("impatient", _impatient, lambda: iter([play(NAMED["webhook_busy"]).wrong])),
