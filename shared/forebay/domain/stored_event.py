@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from forebay.domain.delivery import Attempt, Target, TargetState, attempt_of, target_of
 from forebay.domain.document import JobId, TenantId
 from forebay.domain.events import Event
-from forebay.domain.records import Key, Record, members, number, text
+from forebay.domain.records import Condition, Is, Key, Lacks, Record, members, number, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,11 @@ class StoredEvent:
     def pending(self) -> Mapping[int, Target]:
         """The targets that are still to be told."""
         return {at: target for at, target in self.targets.items() if target.state is TargetState.PENDING}
+
+    @property
+    def same_round(self) -> Condition:
+        """It was not asked for again since it was read."""
+        return Is("rounds", self.rounds) if self.rounds else Lacks("rounds")
 
 
 def event_of(record: Record) -> StoredEvent:

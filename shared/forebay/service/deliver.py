@@ -203,8 +203,8 @@ def _changed(engine: Engine, delivery: _Delivery, target: Target, attempt: Attem
         remove=over,
         when=(
             Is(f"{path}.attempts", delivery.target.attempts),
-            Is(f"{path}.first", delivery.target.first),
             Is(f"{path}.state", TargetState.PENDING.value),
+            told.same_round,
         ),
     )
 

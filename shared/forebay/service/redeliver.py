@@ -8,7 +8,7 @@ from forebay.domain.commands import DeliverEvent
 from forebay.domain.delivery import Target, TargetState, target_value
 from forebay.domain.document import TenantId
 from forebay.domain.errors import CallerError, TransientError
-from forebay.domain.records import Condition, Has, Is, Lacks, Update, Write
+from forebay.domain.records import Condition, Has, Is, Update, Write
 from forebay.domain.stored_event import StoredEvent
 from forebay.domain.times import stamp
 from forebay.service.due import due_in
@@ -66,7 +66,7 @@ def _anew(engine: Engine, told: StoredEvent) -> dict[int, Target]:
 def _writes(engine: Engine, view: EventView, again: dict[int, Target]) -> list[Write]:
     """The event as it is to be, if it still is as it was read, and its targets on again for the job."""
     told = view.told
-    as_read: list[Condition] = [Is("rounds", told.rounds) if told.rounds else Lacks("rounds")]
+    as_read: list[Condition] = [told.same_round]
     for at, target in told.targets.items():
         as_read += [Is(f"targets.{at}.state", target.state.value), Is(f"targets.{at}.attempts", target.attempts)]
     event = Update(

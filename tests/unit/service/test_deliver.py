@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
+from forebay.adapters.memory import MemoryQueues
 from forebay.adapters.memory_delivery import MemoryVault, MemoryWebhooks, Posted
 from forebay.domain.callbacks import Callback, Means, callbacks_text
 from forebay.domain.commands import DeliverEvent
@@ -177,6 +178,23 @@ def test_what_is_asked_for_again_during_an_attempt_begins_anew_whatever_that_com
     scene.driver.engine = scene.engine
     scene.driver.drain()
     assert states(scene) == [TargetState.DELIVERED]
+
+
+def test_target_that_is_asked_for_again_stays_due_whatever_an_attempt_at_another_comes_to(scene: Scene) -> None:
+    def ask_and_die() -> None:
+        redeliver(replace(scene.engine, queues=MemoryQueues()), TENANT, scene.event().event.id)
+
+    scene.driver.deaf = True
+    ended(scene, a_webhook(), a_webhook(OTHER))
+    scene.queues.sent.clear()
+    scene.driver.do(DeliverEvent(tenant=TENANT, event=scene.event().event.id, target=0))
+    slow = replace(scene.driver, engine=scene.slowed("records.transact", ask_and_die))
+    slow.do(DeliverEvent(tenant=TENANT, event=scene.event().event.id, target=1))
+
+    scene.driver.sweep_until_rest()
+
+    assert states(scene) == [TargetState.DELIVERED, TargetState.DELIVERED]
+    assert len(scene.webhooks.taken(URL)) == 2
 
 
 def test_what_the_bus_lost_is_asked_for_by_sweep(scene: Scene) -> None:
