@@ -22,9 +22,9 @@ from forebay.service.authenticate import Principal
 from forebay.service.engine import Engine
 from forebay.service.remove import remove_documents
 from forebay.service.submit import submit
-from tests.simulation.receivers import BROKEN, CLOSED, HANGS, OFF, Manner
+from tests.simulation.receivers import BROKEN, CLOSED, HANGS, OFF, Manner, takes_all
 from tests.simulation.scenario import ONE, TWO, Scenario
-from tests.simulation.users import cancel, ended, job, jobs, restart, send
+from tests.simulation.users import ask_again, cancel, ended, job, jobs, restart, send
 from tests.simulation.world import COLLECTION, TENANT, World
 
 HOOK: Final = "https://hooks.example.org/a"
@@ -183,6 +183,37 @@ def _gone_ok(world: World) -> list[str]:
     return wrong
 
 
+def _asked_again(before: Manner) -> Callable[[World], None]:
+    """A receiver is unwell until it is mended; then it is asked that all be told again."""
+
+    def play(world: World) -> None:
+        send_told(world, "first", ("a", ONE), manner=before)
+        world.come_to_rest()
+        world.receivers.manners[HOOK] = takes_all
+        for end in [end for each in jobs(world) for end in ends_of(world, each)]:
+            ask_again(world, end.event.id)
+        world.drain()
+        restart(world, "first", Redo.ALL)
+
+    return play
+
+
+def _asked_again_lost(world: World) -> None:
+    send_told(world, "first", ("a", ONE))
+    world.come_to_rest()
+    world.lose_sends = True
+    for end in [end for each in jobs(world) for end in ends_of(world, each)]:
+        ask_again(world, end.event.id)
+    world.lose_sends = False
+
+
+def _came_again(world: World) -> list[str]:
+    return _told_well(world) + (["it did not come again"] if len(world.receivers.came) < BOTH else [])
+
+
+BOTH: Final = 2  # times
+
+
 def _one_dead(world: World) -> None:
     world.receivers.manners[DEAD] = lambda *_: BROKEN
     send(world, "first", ("a", ONE), callbacks=[webhook(world, DEAD), webhook(world)])
@@ -315,6 +346,9 @@ EVERY: Sequence[Scenario] = (
     Scenario("webhook_beside_a_dead_one", _one_dead, _other_not_delayed),
     Scenario("webhook_dead", _dead, _dead_ok),
     Scenario("webhook_lost", _lost, _told_well),
+    Scenario("webhook_dead_asked_again", _asked_again(lambda *_: BROKEN), _both_ends_told),
+    Scenario("webhook_gone_asked_again", _asked_again(lambda *_: OFF), _both_ends_told),
+    Scenario("webhook_asked_again_lost", _asked_again_lost, _came_again),
     Scenario("task_done", _task(ONE), _said(_DONE)),
     Scenario("task_failed", _task("!corrupt"), _said(_ERROR)),
     Scenario("task_deleted", _task_deleted, _said(_DONE, "pgpt.delete_ingested_task.done")),

@@ -103,6 +103,8 @@ class TellingAuditor:
     def _moved(self, was: StoredEvent, now: StoredEvent, place: int) -> Iterator[str]:
         name, old, new = f"{now.event.id} to {place}", was.targets[place], now.targets[place]
         asked_again = now.rounds > was.rounds
+        if asked_again and (new.state, new.first, new.attempts) != (_PENDING, old.attempts, old.attempts):
+            yield f"{name} was asked for again, and went from {old} to {new}"
         if old.state is not _PENDING and new != old and not asked_again:
             yield f"{name} was {old.state}, and is {new.state} after {new.attempts} attempts"
         begun = new.attempts == old.attempts + 1 and new.state in (_PENDING, TargetState.FAILED)
@@ -184,7 +186,7 @@ class TellingAuditor:
         id_, target = told.event.id, told.targets[place]
         self._sent[id_, place] += 1
         name = f"{id_} to {place}"
-        if target.state is not _PENDING:
+        if target.state is not _PENDING and not told.rounds:  # what is asked for again may be under way still
             yield f"{name} is {target.state}, and was sent"
         if self._sent[id_, place] > target.attempts:
             yield f"{name} was sent {self._sent[id_, place]} times, of which {target.attempts} were claimed"

@@ -5,16 +5,19 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from forebay.domain.delivery import TargetState
+from forebay.adapters.memory_delivery import TAKEN
+from forebay.domain.delivery import WAITS_SECONDS, TargetState
 from forebay.domain.job import Redo
+from forebay.domain.times import instant
 from tests.simulation.deliveries import DEAD, HOOK, ask_for_task, ends_of, send_told, webhook
 from tests.simulation.interleaving import Act, Pair, delivery, take, until
 from tests.simulation.receivers import BROKEN, OFF, Manner
 from tests.simulation.scenario import ONE
-from tests.simulation.users import jobs, restart, send
+from tests.simulation.users import ask_again, jobs, restart, send
 from tests.simulation.world import TIMES, Message, World
 
 _DELIVERED: Final = TargetState.DELIVERED
+_TRIES: Final = len(WAITS_SECONDS)
 _DUE: Final = timedelta(seconds=TIMES.event_retry + 1)
 
 
@@ -53,7 +56,7 @@ def _asked_twice(world: World) -> tuple[Act, Act]:
     return delivery(world, message), delivery(world, replace(message))
 
 
-def _asked_again(world: World) -> tuple[Act, Act]:
+def _asked_for_each(world: World) -> tuple[Act, Act]:
     send_told(world, "first", ("a", ONE))
     until(world, "deliver")
     asked = take(world, "deliver")
@@ -73,11 +76,16 @@ def _two_sweeps(world: World) -> tuple[Act, Act]:
     return world.sweep, world.sweep
 
 
-def _two_targets(world: World) -> tuple[Act, Act]:
+def _two_messages(world: World) -> tuple[Message, Message]:
     send(world, "first", ("a", ONE), callbacks=[webhook(world), webhook(world, DEAD)])
     until(world, "deliver")
     world.deliver(world.waiting.pop())
-    return delivery(world, take(world, "deliver")), delivery(world, take(world, "deliver"))
+    return take(world, "deliver"), take(world, "deliver")
+
+
+def _two_targets(world: World) -> tuple[Act, Act]:
+    one, other = _two_messages(world)
+    return delivery(world, one), delivery(world, other)
 
 
 def _two_unwell(world: World) -> tuple[Act, Act]:
@@ -85,6 +93,52 @@ def _two_unwell(world: World) -> tuple[Act, Act]:
     world.receivers.manners[HOOK] = lambda *_: OFF
     world.receivers.manners[DEAD] = lambda *_: BROKEN
     return _two_targets(world)
+
+
+def _first_end(world: World) -> str:
+    return ends_of(world, jobs(world)[0])[0].event.id
+
+
+def _asked_for_again(world: World) -> tuple[Act, Act]:
+    message = attempt(world)
+    return delivery(world, message), lambda: ask_again(world, _first_end(world))
+
+
+def _at_its_last_try(world: World) -> tuple[Act, Act]:
+    """All but the last attempt have failed; it is asked for again while the last one fails."""
+    message = attempt(world, manner=lambda _, before: BROKEN if before < _TRIES else TAKEN)
+    for _ in range(_TRIES - 1):
+        world.deliver(message)
+        if not world.waiting:
+            world.pass_time(instant(world.due()[0]) + timedelta(seconds=1))
+            world.sweep()
+        message = take(world, "deliver")
+        world.pass_time(message.ready_at or world.clock())
+    return delivery(world, message), lambda: ask_again(world, _first_end(world))
+
+
+def _asked_for_twice(world: World) -> tuple[Act, Act]:
+    world.deliver(attempt(world))
+    return lambda: ask_again(world, _first_end(world)), lambda: ask_again(world, _first_end(world))
+
+
+def _asked_for_and_swept(world: World) -> tuple[Act, Act]:
+    attempt(world)  # its message is lost
+    world.pass_time(world.clock() + _DUE)
+    return lambda: ask_again(world, _first_end(world)), world.sweep
+
+
+def _asked_for_and_lost(world: World) -> tuple[Act, Act]:
+    """What asks for it again dies before it sends, while the other target is told for the first time."""
+    one, other = _two_messages(world)
+    delivery(world, one)()
+
+    def ask() -> None:
+        world.lose_sends = True
+        ask_again(world, _first_end(world))
+        world.lose_sends = False
+
+    return delivery(world, other), ask
 
 
 def _buried(world: World) -> tuple[Act, Act]:
@@ -161,7 +215,7 @@ def _last_is_delivered(world: World) -> list[str]:
 EVERY: tuple[Pair, ...] = (
     Pair("deliver x the same", _twice, _told_once),
     Pair("ask for deliveries x the same", _asked_twice, _told_once),
-    Pair("deliver x asked again", _asked_again, _told_once),
+    Pair("deliver x asked for each", _asked_for_each, _told_once),
     Pair("deliver x sweep", _overdue, _told_once),
     Pair("deliver lost x two sweeps", _two_sweeps, _told_once),
     Pair("deliver x to another", _two_targets, _told_once),
@@ -171,6 +225,11 @@ EVERY: tuple[Pair, ...] = (
         lambda world: _are_among(world, TargetState.DISABLED, TargetState.FAILED),
     ),
     Pair("deliver x bury", _buried, _told_once),
+    Pair("deliver x asked for again", _asked_for_again, _delivered),
+    Pair("deliver for the last time x asked for again", _at_its_last_try, _delivered),
+    Pair("asked for again x the same", _asked_for_twice, _delivered),
+    Pair("asked for again x sweep", _asked_for_and_swept, _delivered),
+    Pair("asked for again, lost x deliver to another", _asked_for_and_lost, _delivered),
     Pair("deliver x restart", _restarted, _told_once),
     Pair("deliver to the broker x restart", _task_restarted, _last_is_delivered),
     Pair(

@@ -18,6 +18,7 @@ from forebay.domain.requests import (
 from forebay.domain.stored_document import Document, Options, document_of
 from forebay.domain.transitions import DocumentState, JobState
 from forebay.service.cancel import cancel_job
+from forebay.service.redeliver import redeliver
 from forebay.service.remove import remove_document
 from forebay.service.restart import restart_job
 from forebay.service.submit import submit
@@ -94,6 +95,11 @@ def cancel(world: World, name: str) -> None:
 def restart(world: World, name: str, redo: Redo = Redo.REST) -> None:
     """Restart a job by its id, or by its idempotency key."""
     world.ask(lambda engine: restart_job(engine, TENANT, job_id(name), redo))
+
+
+def ask_again(world: World, event_id: str) -> None:
+    """Have an event told again."""
+    world.ask(lambda engine: redeliver(engine, TENANT, event_id))
 
 
 def put_into_inbox(world: World, path: str, text: str) -> None:
