@@ -22,6 +22,7 @@ from tests.simulation.world import COLLECTION, TENANT, Message, Stuck, World
 
 _ALL: Final = ("forebay.*",)
 _MANY: Final = 26
+_STEPS: Final = 20
 _OVER: Final = (TargetState.DELIVERED, TargetState.DROPPED, TargetState.FAILED)
 
 
@@ -85,6 +86,23 @@ def _watched(world: World) -> None:
     send(world, "first", ("a", LONG), callbacks=[webhook(world, events=(*JOB_ENDS, JOB_PROGRESS))])
 
 
+def _watched_closely(world: World) -> None:
+    """The same, and whatever is told comes before the work goes on."""
+    _watched(world)
+    for _ in range(_STEPS):
+        next_told_first(world)
+
+
+def next_told_first(world: World, but: Sequence[Message] = ()) -> None:
+    """Deliver the next message, one that tells something if there is any."""
+    world.collect()
+    others = [message for message in world.waiting if message not in but]
+    if others:
+        first = min(others, key=lambda message: message.verb != "deliver")
+        world.waiting.remove(first)
+        world.deliver(first)
+
+
 def _told(**wanted: int) -> Callable[[World], list[str]]:
     """So many ends of documents and of jobs were told, by the last words of their types."""
 
@@ -126,6 +144,7 @@ EVERY: Sequence[Scenario] = (
     ),
     Scenario("followed_large", _large, _told(document_ready=_MANY, job_succeeded=1), big=True),
     Scenario("watched", _watched, _told(job_succeeded=1)),
+    Scenario("watched_closely", _watched_closely, _told(job_succeeded=1)),
 )
 
 
@@ -143,10 +162,7 @@ def _working(world: World) -> tuple[Message, Message]:
             world.waiting.remove(progress[0])
             world.waiting.remove(work[0])
             return progress[0], work[0]
-        others = [message for message in world.waiting if message not in progress]
-        first = min(others, key=lambda message: message.verb != "deliver")
-        world.waiting.remove(first)
-        world.deliver(first)
+        next_told_first(world, progress)
     raise Stuck("progress is never told")
 
 

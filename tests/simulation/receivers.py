@@ -30,6 +30,7 @@ class Came:
     url: str
     headers: Mapping[str, str]
     body: bytes
+    status: int  # of the answer; 0 where there was none
     taken: bool
 
     @property
@@ -59,8 +60,7 @@ class Receivers:
         try:
             self._tape.on_call("before", "webhooks.post")
             reply = self.manners.get(url, takes_all)(self._clock(), len(self.came_to(url)))
-            taken = not reply.error
-            self.came.append(Came(self._clock(), url, dict(headers), body, taken))
+            self.came.append(Came(self._clock(), url, dict(headers), body, reply.status, not reply.error))
             if reply is HANGS:
                 self._clock.move(_HANGS_SECONDS)
             self._tape.on_call("after", "webhooks.post")

@@ -21,7 +21,7 @@ from forebay.domain.events import Event
 from forebay.domain.job import Job
 from forebay.domain.records import Has, Is, Key, Put, Refused, Update
 from forebay.domain.stored_document import Document, Stop, document_of
-from forebay.domain.stored_event import event_of
+from forebay.domain.stored_event import StoredEvent, event_of
 from forebay.domain.transitions import DocumentState
 from forebay.entrypoints import worker
 from forebay.service import cancel, cut, deliver, embed, extract, fetch, finish, publish, purge, settle, take_over
@@ -187,6 +187,21 @@ def _no_lease(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(deliver._Delivery, "waits_until", lambda delivery, job: delivery.target.next_at)
 
 
+def _any_round(patch: pytest.MonkeyPatch) -> None:
+    """An attempt does not mind that its event is asked for again meanwhile."""
+    patch.setattr(StoredEvent, "same_round", property(lambda _: Has("body")))
+
+
+def _rows_left_untold(patch: pytest.MonkeyPatch) -> None:
+    """Sweep takes rows off its list without telling what they wait to tell."""
+
+    def forget(engine: Engine, job: str, places: Sequence[Key]) -> None:
+        for place in places:
+            engine.records.write(Update(place, remove=("due_pk", "due_at")))
+
+    patch.setattr("forebay.service.sweep.tell_documents", forget)
+
+
 def _delivered_first(patch: pytest.MonkeyPatch) -> None:
     """What is claimed counts as delivered."""
     real = deliver._claimed
@@ -338,6 +353,8 @@ MUTANTS = (
     Mutant("event not published again", _not_published_again, lambda: _crashes("ingest_one", Mode.CRASH_BEFORE)),
     Mutant("no claim", _no_claim, lambda: _switches("deliver x the same")),
     Mutant("no lease", _no_lease, lambda: _switches("progress x the end")),
+    Mutant("any round", _any_round, lambda: _switches("asked for again, lost x deliver to another")),
+    Mutant("rows left untold", _rows_left_untold, lambda: _crashes("followed_by_the_operator", Mode.CRASH_AFTER)),
     Mutant("delivered first", _delivered_first, lambda: _crashes("webhook", Mode.CRASH_BEFORE)),
     Mutant("gone is any failure", _gone_is_any_failure, lambda: iter([play(NAMED["webhook_gone"]).wrong])),
     Mutant("impatient", _impatient, lambda: iter([play(NAMED["webhook_busy"]).wrong])),

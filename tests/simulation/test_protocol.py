@@ -1,4 +1,11 @@
-"""The model of the protocol holds, notices what is left out of it, and means the code: each real step is one of its."""
+"""The model of the protocol holds, notices what is left out of it, and means the code: each real step is one of its.
+
+Deliveries are no part of the model. They read a job and never move it, its rows or its documents: what they write are
+the events' own records, and on the job's and the rows' what no step of the model asks for (`sequence`, of which a job's
+end only has to be the next; `telling_`, `callbacks_off`, a row's due date). So jobs that are followed are played below
+like the others: whatever a delivery did to what the model sees would be a step that it does not know. What must hold of
+deliveries themselves is told in `telling`, and looked at in every run.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +19,7 @@ from forebay.domain.records import Key, text
 from forebay.domain.transitions import RowState
 from tests.simulation import protocol as model
 from tests.simulation.conftest import Effort
+from tests.simulation.deliveries import webhook
 from tests.simulation.explore import View, explore, view
 from tests.simulation.protocol import Protocol, Run
 from tests.simulation.scenario import ONE, TWO
@@ -19,6 +27,7 @@ from tests.simulation.tape import Fault, Mode, Tape
 from tests.simulation.users import cancel, delete, document, jobs, restart, send, words
 from tests.simulation.world import MemoryWorld, World
 
+_ALL = ("forebay.*",)
 _TWO_BATCHES = words("a", 100)
 
 
@@ -108,9 +117,9 @@ class _Watched:
         self._last = now
 
 
-def _first(text: str, deliveries: int) -> Callable[[World], None]:
+def _first(text: str, deliveries: int, events: tuple[str, ...]) -> Callable[[World], None]:
     def begin(world: World) -> None:
-        send(world, "first", ("a", text))
+        send(world, "first", ("a", text), callbacks=[webhook(world, events=events)] if events else [])
         world.deliver_some(deliveries)
 
     return begin
@@ -150,10 +159,11 @@ class _Played:
     protocol: Protocol
     asks: tuple[Callable[[World], None], ...] = ()
     text: str = ONE
+    events: tuple[str, ...] = ()  # of which a webhook is told
 
     def act(self, deliveries: int) -> Callable[[World], None]:
         """What happens."""
-        return _then(_first(self.text, deliveries), *self.asks)
+        return _then(_first(self.text, deliveries, self.events), *self.asks)
 
 
 _PLAYED = (
@@ -163,6 +173,8 @@ _PLAYED = (
     _Played("replace", Protocol(("first", "second"), at_once=1), (_again,)),
     _Played("cancel", Protocol(("first", "cancel"), at_once=1), (_cancel,)),
     _Played("cancel and restart", Protocol(("first", "cancel", "restart"), at_once=1), (_cancel, _restart)),
+    _Played("ingest, followed", Protocol(("first",)), events=_ALL),
+    _Played("cancel, followed", Protocol(("first", "cancel"), at_once=1), (_cancel,), events=_ALL),
 )
 
 
