@@ -21,7 +21,7 @@ from tests.simulation.users import cancel, jobs, restart, send
 from tests.simulation.world import COLLECTION, TENANT, Message, Stuck, World
 
 _ALL: Final = ("forebay.*",)
-_MANY: Final = 26
+_MANY: Final = tuple((f"d{number}", ONE) for number in range(26))
 _STEPS: Final = 20
 _OVER: Final = (TargetState.DELIVERED, TargetState.DROPPED, TargetState.FAILED)
 
@@ -70,13 +70,12 @@ def _deleted(world: World) -> None:
     world.ask(lambda engine: remove_documents(engine, request))
 
 
-def _wanted_by_the_operator(world: World) -> None:
-    world.engine = replace(world.engine, policy=replace(world.engine.policy, document_events=True))
-    send(world, "first", ("a", ONE), ("b", "!corrupt"))
+def _wanted_by_the_operator(*texts: tuple[str, str]) -> Callable[[World], None]:
+    def play(world: World) -> None:
+        world.engine = replace(world.engine, policy=replace(world.engine.policy, document_events=True))
+        send(world, "first", *texts)
 
-
-def _large(world: World) -> None:
-    _followed(world, "first", *((f"d{number}", ONE) for number in range(_MANY)))
+    return play
 
 
 def _watched(world: World) -> None:
@@ -124,6 +123,7 @@ EVERY: Sequence[Scenario] = (
         "followed_and_restarted",
         _restarted,
         _told(document_ready=2, document_failed=2, job_partially_succeeded=2),
+        alike=True,
     ),
     Scenario("followed_and_canceled", _canceled, _told(document_canceled=2, job_canceled=1)),
     Scenario(
@@ -135,15 +135,18 @@ EVERY: Sequence[Scenario] = (
         "followed_and_overtaken",
         _overtaken,
         _told(document_canceled=1, job_canceled=1, document_ready=1, job_succeeded=1),
+        alike=True,
     ),
-    Scenario("followed_while_deleted", _deleted, _told(document_deleted=2, job_succeeded=2)),
+    Scenario("followed_while_deleted", _deleted, _told(document_deleted=2, job_succeeded=2), alike=True),
     Scenario(
         "followed_by_the_operator",
-        _wanted_by_the_operator,
+        _wanted_by_the_operator(("a", ONE), ("b", "!corrupt")),
         _told(document_ready=1, document_failed=1, job_partially_succeeded=1),
     ),
-    Scenario("followed_large", _large, _told(document_ready=_MANY, job_succeeded=1), big=True),
-    Scenario("watched", _watched, _told(job_succeeded=1)),
+    Scenario(
+        "followed_large", _wanted_by_the_operator(*_MANY), _told(document_ready=len(_MANY), job_succeeded=1), big=True
+    ),
+    Scenario("watched", _watched, _told(job_succeeded=1), alike=True),
     Scenario("watched_closely", _watched_closely, _told(job_succeeded=1)),
 )
 

@@ -9,14 +9,17 @@ from tests.simulation.scenarios import EVERY, giving_up
 from tests.simulation.tape import Fault, Mode
 
 _MODES = pytest.mark.parametrize("mode", list(Mode))
+_FEWER_OF_ALIKE = 3
 _OF_A_BIG_ONE, _OF_A_BIG_ONE_IN_FULL = 4, 60
 
 
 def chosen(scenario: Scenario, mode: Mode, most: int) -> list[Fault]:
-    """Faults at up to `most` calls, evenly over the scenario; fewer of a big one."""
+    """Faults at up to `most` calls, evenly over the scenario; fewer of a big one, or of one like others."""
     every = list(faults_of(scenario, mode))
     if scenario.big:
         most = min(most, _OF_A_BIG_ONE if most < len(every) else _OF_A_BIG_ONE_IN_FULL)
+    if scenario.alike and most < len(every):
+        most = -(-most // _FEWER_OF_ALIKE)
     stride = max(1, -(-len(every) // most))
     return every[(len(scenario.name) + len(mode)) % stride :: stride]
 

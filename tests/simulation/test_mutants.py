@@ -64,6 +64,11 @@ def _cancels_while_a_manifest_is_read() -> Iterator[list[str]]:
         yield interleaved(_PAIRS["manifest x cancel"], Schedule(1, 2, steps))[1]
 
 
+def _ends_while_progress_is_sent() -> Iterator[list[str]]:
+    for steps in range(20, 40):  # of the end, when progress is claimed
+        yield interleaved(_PAIRS["progress x the end"], Schedule(0, 4, steps))[1]
+
+
 # -- what is taken out -----------------------------------------------------------------------------------------------
 
 
@@ -352,7 +357,7 @@ MUTANTS = (
     Mutant("event published first", _published_first, lambda: iter([play(NAMED["webhook"]).wrong])),
     Mutant("event not published again", _not_published_again, lambda: _crashes("ingest_one", Mode.CRASH_BEFORE)),
     Mutant("no claim", _no_claim, lambda: _switches("deliver x the same")),
-    Mutant("no lease", _no_lease, lambda: _switches("progress x the end")),
+    Mutant("no lease", _no_lease, _ends_while_progress_is_sent),
     Mutant("any round", _any_round, lambda: _switches("asked for again, lost x deliver to another")),
     Mutant("rows left untold", _rows_left_untold, lambda: _crashes("followed_by_the_operator", Mode.CRASH_AFTER)),
     Mutant("delivered first", _delivered_first, lambda: _crashes("webhook", Mode.CRASH_BEFORE)),
