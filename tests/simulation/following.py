@@ -36,7 +36,7 @@ def _several(world: World) -> None:
 
 def _restarted(world: World) -> None:
     _followed(world, "first", ("a", ONE), ("b", "!corrupt"))
-    world.come_to_rest()
+    world.drain()
     restart(world, "first", Redo.ALL)
 
 

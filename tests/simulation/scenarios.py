@@ -376,6 +376,7 @@ HELD: Mapping[str, tuple[str, ...]] = {
 
 
 _GIVES_UP = "_client_gives_up"
+_TOLD = "_told_of_documents"
 
 
 def giving_up(scenario: Scenario) -> Scenario:
@@ -383,6 +384,22 @@ def giving_up(scenario: Scenario) -> Scenario:
     return replace(scenario, name=f"{scenario.name}{_GIVES_UP}", expect=lambda _: [], tries=1)
 
 
+def told_of_documents(scenario: Scenario) -> Scenario:
+    """The same where the operator wants the ends of all documents to be told."""
+
+    def play(world: World) -> None:
+        world.engine = replace(world.engine, policy=replace(world.engine.policy, document_events=True))
+        scenario.play(world)
+
+    return replace(scenario, name=f"{scenario.name}{_TOLD}", play=play)
+
+
+_VARIED: Mapping[str, Callable[[Scenario], Scenario]] = {_GIVES_UP: giving_up, _TOLD: told_of_documents}
+
+
 def named(name: str) -> Scenario:
     """The scenario that a run's line names."""
-    return giving_up(NAMED[name.removesuffix(_GIVES_UP)]) if name.endswith(_GIVES_UP) else NAMED[name]
+    for suffix, varied in _VARIED.items():
+        if name.endswith(suffix):
+            return varied(NAMED[name.removesuffix(suffix)])
+    return NAMED[name]

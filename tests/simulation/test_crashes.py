@@ -2,10 +2,11 @@
 
 import pytest
 
+from tests.simulation import following
 from tests.simulation.conftest import Effort
 from tests.simulation.runs import Run, faults_of, play
 from tests.simulation.scenario import Scenario
-from tests.simulation.scenarios import EVERY, giving_up
+from tests.simulation.scenarios import EVERY, giving_up, told_of_documents
 from tests.simulation.tape import Fault, Mode
 
 _MODES = pytest.mark.parametrize("mode", list(Mode))
@@ -46,3 +47,16 @@ def test_scenario_ends_as_expected_whichever_call_fails(scenario: Scenario, mode
 )
 def test_nothing_is_left_over_by_a_client_that_never_asks_again(scenario: Scenario, mode: Mode, effort: Effort) -> None:
     assert_nothing_wrong([play(scenario, fault) for fault in chosen(scenario, mode, effort.abandoned)])
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [told_of_documents(scenario) for scenario in EVERY if scenario not in following.EVERY],
+    ids=lambda scenario: scenario.name,
+)
+def test_each_end_of_a_document_is_told_whatever_ends_it(scenario: Scenario, effort: Effort) -> None:
+    if scenario.big and not effort.ends:
+        pytest.skip("a run of it takes long; `make simulate` has it")
+    faults = chosen(scenario, Mode.CRASH_AFTER, effort.ends) if effort.ends else []
+
+    assert_nothing_wrong([play(scenario), *(play(scenario, fault) for fault in faults)])
