@@ -42,7 +42,7 @@ _QUICK = Effort(
 # Every call of every scenario, and what CI has time for of the rest; on moto, some calls of a scenario for each item.
 _FULL = Effort(
     faults=100_000, abandoned=25, seeds=15, schedules=150, crossings=15, tosses=1_500, scenarios=1, aws_faults=3,
-    troubles=2, ends=20,
+    troubles=2, ends=3,
 )  # fmt: skip
 # On moto, too, every call of every scenario of each item: an hour or so.
 _EXHAUSTIVE = Effort(

@@ -16,7 +16,7 @@ class Scenario:
     play: Callable[[World], None]
     expect: Callable[[World], list[str]]
     big: bool = False  # too many calls to fail at each of them every time
-    alike: bool = False  # to another, so that few of its calls tell whenever the tests run
+    alike: bool = False  # to another, so that fewer of its calls are failed
     late_index: bool = False
     tries: int = 3
     repeats: bool = True  # may its messages come twice and out of order?

@@ -19,8 +19,8 @@ def chosen(scenario: Scenario, mode: Mode, most: int) -> list[Fault]:
     every = list(faults_of(scenario, mode))
     if scenario.big:
         most = min(most, _OF_A_BIG_ONE if most < len(every) else _OF_A_BIG_ONE_IN_FULL)
-    if scenario.alike and most < len(every):
-        most = -(-most // _FEWER_OF_ALIKE)
+    if scenario.alike:
+        most = -(-min(most, len(every)) // _FEWER_OF_ALIKE)
     stride = max(1, -(-len(every) // most))
     return every[(len(scenario.name) + len(mode)) % stride :: stride]
 
