@@ -36,6 +36,8 @@ _UNDISTURBED = (
     "sync_changes",
     "remove_collection_with_source",
     "book",
+    "followed",
+    "webhook_gone_asked_again",
 )
 
 
