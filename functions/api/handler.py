@@ -1,8 +1,8 @@
 """HTTP request → the dialect that owns the path; everything but search."""
 
-from forebay.bootstrap.core import core_engine
+from forebay.bootstrap.sealing import sealing_engine
 from forebay.dialects.dialect import Function
 from forebay.entrypoints.http import http_handler
 from forebay.observability import logger
 
-handler = logger.inject_lambda_context(http_handler(Function.API, core_engine))
+handler = logger.inject_lambda_context(http_handler(Function.API, sealing_engine))

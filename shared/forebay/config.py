@@ -16,6 +16,7 @@ QUEUES: Final = (
     "extract_interactive",
     "embed",
     "embed_interactive",
+    "deliver",
     "control",
 )
 
@@ -33,6 +34,8 @@ class Settings:
     uploads_bucket: str
     bus: str
     queues: Mapping[str, str]  # name → URL
+    secrets_key: str  # ARN
+    broker_url_parameter: str  # name; empty: there is no broker
     index_endpoint: str
     index_name: str
     index_signing: str  # none | sigv4
@@ -52,6 +55,8 @@ class Settings:
             uploads_bucket=given.needed("FOREBAY_UPLOADS_BUCKET"),
             bus=given.needed("FOREBAY_BUS"),
             queues={name: given.needed(f"FOREBAY_{name.upper()}_QUEUE") for name in QUEUES},
+            secrets_key=given.needed("FOREBAY_SECRETS_KEY"),
+            broker_url_parameter=given.text("FOREBAY_BROKER_URL_PARAMETER"),
             index_endpoint=given.needed("FOREBAY_INDEX_ENDPOINT"),
             index_name=given.needed("FOREBAY_INDEX_NAME"),
             index_signing=given.needed("FOREBAY_INDEX_SIGNING"),

@@ -29,7 +29,7 @@ def handler_source(verb: str) -> str:
 
 
 def test_the_verbs_are_those_of_the_design() -> None:
-    assert {"api", "search", "intake", "fetch", "extract", "embed", "control", "bury", "sweep"} <= set(VERBS)
+    assert {"api", "search", "intake", "fetch", "extract", "embed", "deliver", "control", "bury", "sweep"} <= set(VERBS)
 
 
 @pytest.mark.parametrize("verb", VERBS)

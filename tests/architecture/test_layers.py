@@ -80,7 +80,7 @@ def test_no_function_has_more_layers_than_lambda_takes() -> None:
     assert {name: count for name, count in counts.items() if count > LAYERS_A_FUNCTION} == {}
 
 
-def test_only_the_functions_that_need_them_carry_model_index_client_and_parsers() -> None:
+def test_only_the_functions_that_need_them_carry_model_index_and_broker_clients_and_parsers() -> None:
     carriers: dict[str, set[str]] = {}
     for name, function in resources(BUILD, "Function").items():
         for layer in layers_of(BUILD, function):
@@ -88,6 +88,7 @@ def test_only_the_functions_that_need_them_carry_model_index_client_and_parsers(
 
     assert carriers["InferenceLayer"] == carriers["ModelLayer"] == {"embed", "search"}
     assert carriers["ParsersLayer"] == carriers["TokensLayer"] == {"extract"}
+    assert carriers["BrokerLayer"] == {"deliver"}
     assert not carriers["IndexLayer"] & {"api", "intake", "extract"}
 
 

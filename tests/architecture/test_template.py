@@ -3,12 +3,16 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from forebay.config import MissingSettings, Settings
+from forebay.domain.commands import COMMANDS, DeliverEvent
+from forebay.domain.document import TenantId
+from forebay.domain.events import Event
 from forebay.domain.limits import ExtractionLimits
 from forebay.service.engine import Limits
 from local.template_yaml import read_template
@@ -151,6 +155,34 @@ def test_every_rule_targets_a_queue() -> None:
     assert all(target(each["Arn"]) in queues for each in targets)
 
 
+def test_a_rules_queue_takes_messages_from_that_rule_only() -> None:
+    targets = {
+        name: [target(each["Arn"]) for each in rule["Targets"]] for name, rule in resources("AWS::Events::Rule").items()
+    }
+    let_in = {
+        target(statement["Condition"]["ArnEquals"]["aws:SourceArn"]): [target(each) for each in policy["Queues"]]
+        for policy in resources("AWS::SQS::QueuePolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Principal"] == {"Service": "events.amazonaws.com"} and statement["Action"] == "sqs:SendMessage"
+    }
+
+    assert let_in == targets
+
+
+def test_an_event_that_callbacks_wait_for_becomes_the_command_to_deliver_it() -> None:
+    rule = resources("AWS::Events::Rule")["DeliverRule"]
+    transformer = rule["Targets"][0]["InputTransformer"]
+    event: Any = {"detail": {"id": "evt_1_2_3", "data": {"tenant": "acme", "callbacks": 1}}}
+
+    command = transformer["InputTemplate"]
+    for variable, path in transformer["InputPathsMap"].items():
+        value = reduce(lambda found, name: found[name], path.removeprefix("$.").split("."), event)
+        command = command.replace(f"<{variable}>", value)
+
+    assert COMMANDS.validate_json(command) == DeliverEvent(tenant=TenantId("acme"), event="evt_1_2_3")
+    assert rule["EventPattern"]["source"] == [Event.bus_source]
+
+
 def test_only_the_sweep_is_started_by_the_clock() -> None:
     kinds = {
         (name, event["Type"])
@@ -166,6 +198,10 @@ def test_only_the_sweep_is_started_by_the_clock() -> None:
 
 def test_nobody_with_a_dead_run_is_alive_when_its_grace_is_over() -> None:
     assert seconds({"Ref": "GraceSeconds"}) >= max(timeout(function) for function in FUNCTIONS) + 120
+
+
+def test_nobody_who_began_to_deliver_is_alive_when_the_attempt_counts_as_over() -> None:
+    assert seconds({"Ref": "DeliverySeconds"}) >= timeout("DeliverFunction") + 15
 
 
 def test_a_redrive_comes_later_than_any_redelivery() -> None:
@@ -217,6 +253,41 @@ def test_the_function_that_meets_foreign_servers_may_touch_sources_and_commands_
         ("sqs:SendMessage", "ExtractInteractiveQueue"),
     }
     assert "VpcConfig" not in resources("AWS::Serverless::Function")["FetchFunction"]
+
+
+def test_secrets_are_sealed_by_one_function_and_opened_by_another() -> None:
+    keys = {
+        (action, function)
+        for function in FUNCTIONS
+        for statement in statements(function)
+        for action in listed(statement["Action"])
+        if action.startswith("kms:")
+    }
+
+    assert keys == {("kms:Encrypt", "ApiFunction"), ("kms:Decrypt", "DeliverFunction")}
+
+
+def test_the_key_of_the_secrets_rotates_and_outlives_the_stack_like_the_table() -> None:
+    key = TEMPLATE["Resources"]["SecretsKey"]
+
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert key["DeletionPolicy"] == TEMPLATE["Resources"]["Table"]["DeletionPolicy"] == "Retain"
+
+
+def test_who_tells_callbacks_reaches_neither_the_bus_nor_other_queues_nor_a_document() -> None:
+    actions = {action for statement in statements("DeliverFunction") for action in listed(statement["Action"])}
+    queues = {
+        target(each)
+        for statement in statements("DeliverFunction")
+        if statement["Action"] == "sqs:SendMessage"
+        for each in listed(statement["Resource"])
+    }
+
+    assert actions == {
+        "dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:UpdateItem", "s3:GetObject",
+        "s3:ListBucket", "sqs:SendMessage", "kms:Decrypt", "ssm:GetParameter",
+    }  # fmt: skip
+    assert queues == {"DeliverQueue"}
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
@@ -288,6 +359,7 @@ def test_on_a_laptop_a_killed_workers_document_is_done_again_within_two_minutes(
     assert hidden > slowest  # a message is not redelivered while its worker may be alive
     assert hidden + slowest < 120
     assert given["GraceSeconds"] > slowest
+    assert given["DeliverySeconds"] > given["DeliverTimeout"]
 
 
 def test_every_parameter_is_used() -> None:

@@ -10,8 +10,11 @@ import pytest
 
 from forebay.adapters.memory_fetcher import Answer
 from forebay.adapters.memory_index import MemoryIndex
+from forebay.dialects.amqp import deliver_event
+from forebay.domain.callbacks import Callback, Means, callbacks_text
 from forebay.domain.commands import (
     CancelJob,
+    DeliverEvent,
     EmbedChunks,
     ExpandJob,
     ExtractDocument,
@@ -154,6 +157,15 @@ def test_an_object_that_was_created_becomes_a_document_and_goes_with_it(scene: S
 
     assert (created, deleted) == (DONE, DONE)
     assert (found, scene.found("turbine")) == (["turbine manual"], [])
+
+
+def test_an_event_that_the_rule_passed_on_is_delivered_to_each_callback(scene: Scene) -> None:
+    scene.driver.deaf = True
+    hook = Callback(Means.WEBHOOK, url="https://hooks.example.com/forebay")
+    scene.ingest("turbine manual", callbacks=callbacks_text([hook, hook]))
+
+    assert work_on(scene, commands({DeliverEvent: deliver_event}), "deliver_event") == DONE
+    assert [command.target for command in scene.queues.sent if isinstance(command, DeliverEvent)] == [0, 1]
 
 
 def test_a_dead_letter_ends_its_document(scene: Scene) -> None:

@@ -1,11 +1,11 @@
-"""The ports that every function has, and the engine around them; for api, intake, bury and sweep that is all."""
+"""The ports that most functions have, and the engine around them; for intake, bury and sweep that is all."""
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import Any
+from typing import Any, Final
 
 from forebay.adapters import aws
 from forebay.adapters.dynamodb_records import DynamoDBRecords
@@ -42,16 +42,22 @@ def settings() -> Settings:
     return Settings.from_environment()
 
 
+_CORE: Final[Mapping[str, Callable[[Settings], Any]]] = {
+    "records": lambda told: DynamoDBRecords(aws.dynamodb, told.table, time.sleep),
+    "objects": lambda told: S3Objects(aws.s3, data_bucket=told.data_bucket, uploads_bucket=told.uploads_bucket),
+    "queues": lambda told: SqsQueues(aws.sqs, told.queues),
+    "bus": lambda told: EventBridgeBus(aws.events, told.bus),
+}
+
+
 def engine_with(**more: Any) -> Engine:
     """An engine of the core ports and of `more`, as the environment says."""
-    told = settings()
-    core = {
-        "records": DynamoDBRecords(aws.dynamodb, told.table, time.sleep),
-        "objects": S3Objects(aws.s3, data_bucket=told.data_bucket, uploads_bucket=told.uploads_bucket),
-        "queues": SqsQueues(aws.sqs, told.queues),
-        "bus": EventBridgeBus(aws.events, told.bus),
-    }
-    return engine_of(core | more, told.policy)
+    return engine_of({name: core_port(name) for name in _CORE} | more, settings().policy)
+
+
+def core_port(name: str) -> Any:
+    """One of the ports that most functions have: records, objects, queues, bus."""
+    return _CORE[name](settings())
 
 
 def engine_of(ports: Mapping[str, Any], policy: Policy) -> Engine:
@@ -70,5 +76,5 @@ def engine_of(ports: Mapping[str, Any], policy: Policy) -> Engine:
 
 @cache
 def core_engine() -> Engine:
-    """The engine of api, intake, bury and sweep."""
+    """The engine of intake, bury and sweep."""
     return engine_with()

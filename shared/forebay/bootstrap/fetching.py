@@ -2,24 +2,18 @@
 
 from functools import cache
 
-from forebay.adapters import aws
 from forebay.adapters.guarded_connections import GuardedConnections
 from forebay.adapters.http_fetcher import HttpFetcher
-from forebay.adapters.s3_objects import S3Objects
-from forebay.adapters.sqs_queues import SqsQueues
-from forebay.bootstrap.core import engine_of, settings
+from forebay.bootstrap.core import core_port, engine_of, settings
 from forebay.service.engine import Engine
 
 
 @cache
 def fetching_engine() -> Engine:
     """Objects, queues and the fetcher."""
-    told = settings()
+    policy = settings().policy
+    fetcher = HttpFetcher(GuardedConnections(policy.reach))
     return engine_of(
-        {
-            "objects": S3Objects(aws.s3, data_bucket=told.data_bucket, uploads_bucket=told.uploads_bucket),
-            "queues": SqsQueues(aws.sqs, told.queues),
-            "fetcher": HttpFetcher(GuardedConnections(told.policy.reach)),
-        },
-        told.policy,
+        {"objects": core_port("objects"), "queues": core_port("queues"), "fetcher": fetcher},
+        policy,
     )

@@ -109,7 +109,7 @@ def test_the_page_needs_no_other_site() -> None:
 
 def test_the_api_function_loads_neither_model_nor_index_nor_tracer() -> None:
     code = (
-        "import sys, forebay.entrypoints.http, forebay.bootstrap.core;"
+        "import sys, forebay.entrypoints.http, forebay.bootstrap.sealing;"
         "print([m for m in ('onnxruntime','numpy','opensearchpy','tokenizers','aws_xray_sdk','pypdf','pypdfium2')"
         " if m in sys.modules])"
     )
