@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.http_routes import import_routes
 from local.localise import CODE_BUCKET, LocalTemplate, Places, localise
-from local.parameters import Wishes, local_parameters
+from local.parameters import BROKER_URL_PARAMETER, Wishes, local_parameters
 from local.template_yaml import read_template
 
 STACK: Final = "forebay"
@@ -61,6 +61,8 @@ def deploy(endpoint: str, index_url: str, places: Places, samconfig: Path, wishe
     local = localise(built, places, {"AWS_ENDPOINT_URL": endpoint}, parameters)
     _write_settings(local, places)
     _upload_code(endpoint, local)
+    if wishes.broker_url:
+        _keep_secret(endpoint, BROKER_URL_PARAMETER, wishes.broker_url)
     formation = client("cloudformation", endpoint)
     _create_stack(formation, local.template, parameters)
     resources = _resources(formation)
@@ -79,6 +81,10 @@ def _upload_code(endpoint: str, local: LocalTemplate) -> None:
     storage.create_bucket(Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
     for key, archive in local.archives.items():
         storage.put_object(Bucket=CODE_BUCKET, Key=key, Body=archive)
+
+
+def _keep_secret(endpoint: str, name: str, value: str) -> None:
+    client("ssm", endpoint).put_parameter(Name=name, Value=value, Type="SecureString")
 
 
 def _create_stack(formation: Any, template: Mapping[str, Any], parameters: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 YES: Final = frozenset({"1", "true", "yes", "on"})
 ENVIRONMENT: Final = "local"  # the environment's name in samconfig.toml
+BROKER_URL_PARAMETER: Final = "/forebay/broker-url"  # where the functions find the broker's URL, a secret
 
 
 class ParameterError(Exception):
@@ -23,15 +24,18 @@ class Wishes:
     anonymous_tenant: str  # "" = requests without a key are refused
     allow_private_callbacks: str  # "1" or ""
     limits: str = ""  # beside those of samconfig, over which they are
+    broker_url: str = ""  # "" = there is no broker
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Wishes":
         """Read FOREBAY_ANONYMOUS_TENANT (unset = `local`, set but empty = off), FOREBAY_ALLOW_PRIVATE_CALLBACKS,
-        which lets webhooks be http, and webhooks and url sources lead to private addresses, and FOREBAY_LIMITS."""
+        which lets webhooks be http, and webhooks and url sources lead to private addresses, FOREBAY_LIMITS, and
+        FOREBAY_BROKER_URL."""
         return cls(
             anonymous_tenant=environment.get("FOREBAY_ANONYMOUS_TENANT", "local"),
             allow_private_callbacks="1" if environment.get("FOREBAY_ALLOW_PRIVATE_CALLBACKS", "") in YES else "",
             limits=environment.get("FOREBAY_LIMITS", "").strip(),
+            broker_url=environment.get("FOREBAY_BROKER_URL", "").strip(),
         )
 
 
@@ -51,6 +55,7 @@ def local_parameters(declared: Iterable[str], samconfig: Path, index_url: str, w
         "IndexEndpoint": index_url,
         "AnonymousTenant": wishes.anonymous_tenant,
         "AllowPrivateCallbacks": wishes.allow_private_callbacks,
+        "BrokerUrlParameter": BROKER_URL_PARAMETER if wishes.broker_url else "",
         "Limits": ",".join(filter(None, (chosen.get("Limits", ""), wishes.limits))),
     }
     return chosen | {name: value for name, value in of_this_start.items() if name in known}

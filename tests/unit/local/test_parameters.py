@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from local.parameters import ParameterError, Wishes, local_parameters
+from local.parameters import BROKER_URL_PARAMETER, ParameterError, Wishes, local_parameters
 
 DECLARED = ("IndexEndpoint", "AnonymousTenant", "SweepAfterSeconds")
 URL = "http://127.0.0.1:9200"
@@ -47,6 +47,15 @@ def test_limits_of_this_start_are_over_those_of_samconfig(
     samconfig = a_samconfig(tmp_path, f'["Limits={configured}"]')
 
     assert local_parameters((*DECLARED, "Limits"), samconfig, URL, wishes)["Limits"] == limits
+
+
+@pytest.mark.parametrize(("url", "parameter"), [("amqp://127.0.0.1/", BROKER_URL_PARAMETER), ("", "")])
+def test_functions_are_told_where_the_brokers_url_is_and_not_the_url(url: str, parameter: str, tmp_path: Path) -> None:
+    wishes = Wishes.from_environment({"FOREBAY_BROKER_URL": url})
+
+    values = local_parameters((*DECLARED, "BrokerUrlParameter"), tmp_path / "none.toml", URL, wishes)
+
+    assert values["BrokerUrlParameter"] == parameter
 
 
 def test_a_name_that_the_template_lacks_is_refused(tmp_path: Path) -> None:
