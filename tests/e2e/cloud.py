@@ -143,6 +143,16 @@ class Cloud:
         below = descendants(self.parts["emulator"])
         return [pid for pid in below if environment_of(pid).get("AWS_LAMBDA_FUNCTION_NAME") == name]
 
+    def client_of(self, function: str, service: str) -> Any:
+        """A boto3 client with the credentials of the function's role, taken from one of its workers."""
+        environment = environment_of(self.workers(function)[0])
+        return self.endpoint.client(
+            service,
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=environment["AWS_SESSION_TOKEN"],
+        )
+
 
 def describe(serve: Serve) -> Cloud:
     """Read what `serve` leaves in its run folder."""

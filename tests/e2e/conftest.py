@@ -1,6 +1,8 @@
-"""One local stack for all tests of this folder, with IAM enforced, started by the command that users start it with."""
+"""Local stacks for the tests of this folder, with IAM enforced, started by the command that users start them with: one
+as it is, and one that may reach servers on this machine."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep this folder's tests in one worker of pytest-xdist, so that there is one stack."""
+    """Keep this folder's tests in one worker of pytest-xdist, so that there is one stack of a kind."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.xdist_group("local-cloud"))
@@ -21,7 +23,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def serve() -> Iterator[Serve]:
     """The command, once it has said that it is ready."""
-    running = Serve(free_port())
+    with _serving({}) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def reaching() -> Iterator[Cloud]:
+    """A stack of its own, with private addresses allowed, and a broker's URL at which nobody listens yet."""
+    nobody = f"amqp://127.0.0.1:{free_port()}/"
+    with _serving({"FOREBAY_ALLOW_PRIVATE_CALLBACKS": "1", "FOREBAY_BROKER_URL": nobody}) as running:
+        yield describe(running)
+
+
+@contextmanager
+def _serving(environment: Mapping[str, str]) -> Iterator[Serve]:
+    running = Serve(free_port(), environment)
     try:
         line = running.first_line()
         if line != READY + running.url:

@@ -5,22 +5,10 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from local.processes import environment_of
-from tests.e2e.cloud import READY, Cloud, Serve, describe, free_port
+from tests.e2e.cloud import Cloud
 from tests.web_server import WebServer, web_server
 
 HERONS = "The grey heron waits without moving beside the weir until a fish comes near."
-
-
-@pytest.fixture(scope="module")
-def reaching() -> Iterator[Cloud]:
-    """A stack of its own, with private addresses allowed."""
-    serve = Serve(free_port(), {"FOREBAY_ALLOW_PRIVATE_CALLBACKS": "1"})
-    try:
-        assert serve.first_line() == READY + serve.url
-        yield describe(serve)
-    finally:
-        serve.stop()
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +34,7 @@ def test_what_stands_at_a_url_is_found_and_what_does_not_has_a_reason(reaching: 
 def test_who_fetches_has_no_rights_to_the_table(reaching: Cloud, web: WebServer) -> None:
     document = {"id": "again", "source": {"type": "url", "url": web.url("/birds.txt")}}
     reaching.finished(reaching.ingest("rights", document)["id"])
-    environment = environment_of(reaching.workers("FetchFunction")[0])
-    table = reaching.endpoint.client(
-        "dynamodb",
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=environment["AWS_SESSION_TOKEN"],
-    )
+    table = reaching.client_of("FetchFunction", "dynamodb")
 
     with pytest.raises(ClientError) as denied:
         table.get_item(TableName=reaching.resources["Table"], Key={"pk": {"S": "x"}, "sk": {"S": "x"}})

@@ -1,12 +1,12 @@
 """Each function may do what it needs and no more: its own credentials are taken from its worker and tried."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from local.processes import environment_of
 from tests.e2e.cloud import Cloud
 
 
@@ -14,13 +14,7 @@ def _clients(cloud: Cloud, function: str) -> Callable[[str], Any]:
     """Clients with the credentials of the function's role."""
     cloud.call("GET", "/health")
     cloud.call("POST", "/search", {"collection": "rights", "query": "anything"})
-    environment = environment_of(cloud.workers(function)[0])
-    return lambda service: cloud.endpoint.client(
-        service,
-        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
-        aws_session_token=environment["AWS_SESSION_TOKEN"],
-    )
+    return partial(cloud.client_of, function)
 
 
 def _of_type(cloud: Cloud, suffix: str) -> str:
@@ -32,11 +26,14 @@ def _tries(cloud: Cloud) -> dict[str, Callable[[Callable[[str], Any]], Any]]:
     table = cloud.endpoint.client("dynamodb").list_tables()["TableNames"][0]
     bucket = _of_type(cloud, "Bucket")
     key = {"pk": {"S": "x"}, "sk": {"S": "x"}}
+    secret_key = cloud.resources["SecretsKey"]
+    sealed = cloud.endpoint.client("kms").encrypt(KeyId=secret_key, Plaintext=b"secret")["CiphertextBlob"]
     return {
         "takes messages of another": lambda client: client("sqs").receive_message(QueueUrl=queue),
         "deletes the table": lambda client: client("dynamodb").delete_table(TableName=table),
         "deletes the bucket": lambda client: client("s3").delete_bucket(Bucket=bucket),
         "gives itself rights": lambda client: client("iam").list_roles(),
+        "opens webhook secrets": lambda client: client("kms").decrypt(KeyId=secret_key, CiphertextBlob=sealed),
         "writes records": lambda client: client("dynamodb").put_item(TableName=table, Item=key),
         "writes objects": lambda client: client("s3").put_object(Bucket=bucket, Key="x", Body=b""),
     }
@@ -49,6 +46,7 @@ def _tries(cloud: Cloud) -> dict[str, Callable[[Callable[[str], Any]], Any]]:
         ("ApiFunction", "deletes the table"),
         ("ApiFunction", "deletes the bucket"),
         ("ApiFunction", "gives itself rights"),
+        ("ApiFunction", "opens webhook secrets"),
         ("SearchFunction", "takes messages of another"),
         ("SearchFunction", "writes records"),
         ("SearchFunction", "writes objects"),
