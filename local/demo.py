@@ -12,7 +12,8 @@ from rich.console import Console
 
 from local.client import Client, Refused
 from local.memory import PeakMemory
-from local.report import Bar, Observed, print_hits, print_job, print_memory, print_refusals
+from local.receiver import Receiver
+from local.report import Bar, Observed, print_hits, print_job, print_memory, print_refusals, print_told
 from local.stack import ROOT, Stack
 
 SAMPLES: Final = ROOT / "local/samples"
@@ -25,6 +26,7 @@ ID_CHARACTERS: Final = 255
 POLL_SECONDS: Final = 0.4
 # A job that shows no progress for so long is given up; a killed worker's document is done again within two minutes.
 PATIENCE_SECONDS: Final = 240
+TOLD_WITHIN_SECONDS: Final = 60  # of the job's end
 TERMINAL: Final = frozenset({"succeeded", "partially_succeeded", "failed", "canceled"})
 
 
@@ -52,6 +54,9 @@ class Outcome:
     job: dict[str, Any] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
     seconds: float = 0.0
+    observed: Observed = field(default_factory=Observed)
+    secret: str = ""  # of the webhook; shown once, with the accepted job
+    told: dict[str, Any] | None = None  # the job's event, once it came by webhook and was verified
 
 
 def show(stack: Stack, request: Request) -> int:
@@ -64,14 +69,16 @@ def show(stack: Stack, request: Request) -> int:
         name: logical.removesuffix("Function").lower() for logical, name in resources if logical.endswith("Function")
     }
     client = Client(stack.url)
-    observed = Observed()
-    with PeakMemory(functions, stack.process_ids) as memory:
-        outcome = ingest(client, folder, stack, Bar(console), observed)
+    with PeakMemory(functions, stack.process_ids) as memory, Receiver() as receiver:
+        outcome = ingest(client, folder, stack, Bar(console), receiver.url)
         print_refusals(console, [(skipped.name, skipped.reason) for skipped in outcome.not_sent])
         if not outcome.job:
             console.print("[red]error:[/red] no document could be sent")
             return 1
-        print_job(console, outcome.job, outcome.rows, outcome.seconds, observed)
+        print_job(console, outcome.job, outcome.rows, outcome.seconds, outcome.observed)
+        if outcome.job["status"] in TERMINAL:
+            outcome.told = receiver.verified(outcome.secret, TOLD_WITHIN_SECONDS)
+            print_told(console, outcome.told)
         query = request.query or (QUESTION if request.documents is None else "")
         hits = _ask(client, console, query)
     print_memory(console, memory.peaks)
@@ -79,8 +86,8 @@ def show(stack: Stack, request: Request) -> int:
     return exit_code(outcome, is_samples=request.documents is None)
 
 
-def ingest(client: Client, folder: Path, stack: Stack, bar: Bar, observed: Observed) -> Outcome:
-    """Upload every file, start one job over them, follow it to its end."""
+def ingest(client: Client, folder: Path, stack: Stack, bar: Bar, webhook: str) -> Outcome:
+    """Upload every file, start one job over them that is to be told of at `webhook`, follow it to its end."""
     outcome = Outcome()
     files = [(name, file) for name, file in find_files(folder, outcome.not_sent) if file != SAMPLES / ABOUT_THE_SAMPLES]
     for name, _ in files[DOCUMENTS_A_JOB:]:
@@ -91,13 +98,16 @@ def ingest(client: Client, folder: Path, stack: Stack, bar: Bar, observed: Obser
         if not documents:
             return outcome
         try:
-            outcome.job = client.post("/jobs", {"collection": COLLECTION, "documents": documents})
+            callbacks = [{"type": "webhook", "url": webhook}]
+            wanted = {"collection": COLLECTION, "documents": documents, "callbacks": callbacks}
+            outcome.job = client.post("/jobs", wanted)
+            outcome.secret = outcome.job["callbacks"][0]["secret"]
         except Refused as refused:
             outcome.not_sent.append(NotSent("the job", str(refused)))
             return outcome
         for job, rows in _followed(client, outcome.job["id"], stack):
             outcome.job, outcome.rows = job, rows
-            observed.see(rows)
+            outcome.observed.see(rows)
             bar.show(job, rows)
     outcome.seconds = round(time.monotonic() - began, 2)
     return outcome
@@ -199,9 +209,9 @@ def write_result(outcome: Outcome, query: str, hits: list[dict[str, Any]]) -> No
 
 
 def exit_code(outcome: Outcome, *, is_samples: bool) -> int:
-    """0, or 1 when the job did not end, or when not all of the samples became searchable."""
+    """0, or 1 when the job did not end or was not told of, or when not all of the samples became searchable."""
     documents = outcome.job["counts"]["documents"]
-    if outcome.job["status"] not in TERMINAL:
+    if outcome.job["status"] not in TERMINAL or outcome.told is None:
         return 1
     all_there = documents["ready"] + documents["unchanged"] == documents["total"] and not outcome.not_sent
     return 0 if all_there or not is_samples else 1

@@ -109,6 +109,14 @@ def print_job(
             console.print(f"[red]{row['status']}[/red] {words}")
 
 
+def print_told(console: Console, event: Mapping[str, Any] | None) -> None:
+    """What came by webhook."""
+    if event is None:
+        console.print("[red]not told[/red] of the job's end by webhook; see the logs of the run")
+    else:
+        console.print(f"told by webhook: {event['type']}, signature verified")
+
+
 def print_hits(console: Console, query: str, hits: Sequence[Mapping[str, Any]]) -> None:
     """The question and where the answer is."""
     console.print(f"\n[bold]Question:[/bold] {escape(query)}")

@@ -77,7 +77,13 @@ def a_row(**given: Any) -> dict[str, Any]:
 def test_the_exit_code_is_0_when_the_samples_are_all_there(
     job: dict[str, Any], not_sent: list[NotSent], is_samples: bool, code: int
 ) -> None:
-    assert exit_code(Outcome(not_sent=not_sent, job=job), is_samples=is_samples) == code
+    told = {"type": "forebay.job.succeeded"}
+
+    assert exit_code(Outcome(not_sent=not_sent, job=job, told=told), is_samples=is_samples) == code
+
+
+def test_the_exit_code_is_1_when_nobody_was_told() -> None:
+    assert exit_code(Outcome(job=a_job()), is_samples=True) == 1
 
 
 def test_a_failed_document_is_printed_with_code_and_hint() -> None:

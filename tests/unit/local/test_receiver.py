@@ -1,0 +1,55 @@
+"""The demo's receiver believes what is signed, and nothing else."""
+
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import requests
+from standardwebhooks import Webhook
+
+from local.receiver import Receiver, is_signed
+
+SECRET = "whsec_" + b64encode(b"one secret of some twenty-four bytes").decode()
+OTHER = "whsec_" + b64encode(b"another secret of as many bytes or so").decode()
+BODY = '{"type": "forebay.job.succeeded", "note": "ü"}'
+
+
+def headers(secret: str = SECRET, at: datetime | None = None, body: str = BODY) -> dict[str, str]:
+    at = at or datetime.now(UTC)
+    signature = Webhook(secret).sign("evt_1", at, body)
+    return {
+        "Webhook-Id": "evt_1",
+        "Webhook-Timestamp": str(int(at.timestamp())),
+        "Webhook-Signature": f"v1,bm9ib2R5 {signature}",
+    }
+
+
+def test_what_the_reference_library_signs_is_signed() -> None:
+    assert is_signed(headers(), BODY.encode(), SECRET)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        headers(OTHER),
+        headers(body="{}"),
+        headers(at=datetime.now(UTC) - timedelta(minutes=6)),
+        headers(at=datetime.now(UTC) + timedelta(minutes=6)),
+        headers() | {"Webhook-Id": "evt_2"},
+        headers() | {"Webhook-Timestamp": "soon"},
+        headers() | {"Webhook-Signature": ""},
+    ],
+)
+def test_what_others_send_is_not(given: dict[str, str]) -> None:
+    assert not is_signed(given, BODY.encode(), SECRET)
+
+
+def test_a_signed_event_is_given_back_once_and_others_are_passed_over() -> None:
+    with Receiver() as receiver:
+        requests.post(receiver.url, data=b"{}", timeout=5)
+        taken = requests.post(receiver.url, data=BODY.encode(), headers=headers(), timeout=5)
+
+        assert taken.status_code == 204
+        assert receiver.verified(SECRET, within_seconds=5) == {"type": "forebay.job.succeeded", "note": "ü"}
+        assert receiver.verified(SECRET, within_seconds=0) is None
