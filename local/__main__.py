@@ -105,16 +105,20 @@ def _demo(chosen: argparse.Namespace) -> int:
     if chosen.documents is not None and not chosen.documents.is_dir():
         return _fail(NotADirectoryError(f"{chosen.documents} is not a folder"), EXIT_USAGE)
     request = Request(documents=chosen.documents, query=chosen.query)
-    wishes = replace(Wishes.from_environment(), allow_private_callbacks="1")  # who is told is on this machine
-    with Stack(_layout(chosen, free_port()), wishes, _say) as stack:
+    with Stack(_layout(chosen, free_port()), _reaching(), _say) as stack:
         return show(stack, request)
+
+
+def _reaching() -> Wishes:
+    """What the person wishes, and webhooks to this machine."""
+    return replace(Wishes.from_environment(), allow_private_callbacks="1")
 
 
 def _soak(chosen: argparse.Namespace) -> int:
     _end_on_signals()
     seed = chosen.seed if chosen.seed is not None else secrets.randbelow(2**31)
     wanted = Wanted(chosen.documents, chosen.clients, chosen.minutes, seed)
-    with Stack(_layout(chosen, free_port()), Wishes.from_environment(), _say) as stack:
+    with Stack(_layout(chosen, free_port()), _reaching(), _say) as stack:
         _say(f"seed {seed}")
         result = soak(stack, wanted)
     print(report(result), flush=True)

@@ -1,6 +1,6 @@
 """A receiver of webhooks on loopback, as a user would write one: it verifies what comes. Standard library only.
 
-For `local.demo`, and for people: `python3 -m local.receiver PORT SECRET` prints what is signed with the secret.
+For `local.demo`, `local.soak`, and people: `python3 -m local.receiver PORT SECRET` prints what is signed with it.
 Headers, signature and secret are those of Standard Webhooks 1.0.0.
 """
 
@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Final, Self
@@ -20,12 +21,25 @@ TOLERANCE_SECONDS: Final = 300  # between sender's clock and ours
 SECRET_PREFIX: Final = "whsec_"
 
 
-class Receiver:
-    """Context manager: listens inside the `with`."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A request as it came."""
 
-    def __init__(self, port: int = 0) -> None:  # 0 = any that is free
+    headers: Mapping[str, str]  # names in lower case
+    body: bytes
+    at: float  # seconds since 1970
+
+
+class Receiver:
+    """Context manager: listens inside the `with`, at a free port unless one is given.
+
+    `refuses` may say of a request's id that it is to be answered 500.
+    """
+
+    def __init__(self, port: int = 0, refuses: Callable[[str], bool] = lambda _: False) -> None:
+        self._refuses = refuses
         self._come = threading.Condition()
-        self._requests: list[tuple[Mapping[str, str], bytes]] = []
+        self._requests: list[Taken] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -44,31 +58,40 @@ class Receiver:
         """Where webhooks may be sent."""
         return f"http://127.0.0.1:{self._server.server_port}/told"
 
-    def take(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Keep a request."""
+    def answer(self, headers: Mapping[str, str], body: bytes) -> int:
+        """Keep a request, unless it is refused; the status of the answer."""
         with self._come:
-            self._requests.append((headers, body))
+            if self._refuses(headers.get("webhook-id", "")):
+                return 500
+            self._requests.append(Taken(headers, body, time.time()))
             self._come.notify_all()
+            return 204
 
     def verified(self, secret: str, within_seconds: float | None = None) -> dict[str, Any] | None:
-        """The next event that came and was signed with the secret; None if there is none in time."""
+        """The next event that was kept and is signed with the secret; None if there is none in time."""
         with self._come:
             while self._come.wait_for(lambda: self._requests, within_seconds):
-                headers, body = self._requests.pop(0)
-                if is_signed(headers, body, secret):
-                    event: dict[str, Any] = json.loads(body)
+                taken = self._requests.pop(0)
+                if is_signed(taken, secret):
+                    event: dict[str, Any] = json.loads(taken.body)
                     return event
         return None
 
+    def all_verified(self, secret: str) -> list[dict[str, Any]]:
+        """All such events that have come, in order."""
+        found = []
+        while (event := self.verified(secret, 0)) is not None:
+            found.append(event)
+        return found
 
-def is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
-    """Did who knows the secret send this, not long ago?"""
-    given = {name.lower(): value for name, value in headers.items()}
-    id_, sent, signatures = (given.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
-    if not sent.isdecimal() or abs(time.time() - int(sent)) > TOLERANCE_SECONDS:
+
+def is_signed(taken: Taken, secret: str) -> bool:
+    """Did who knows the secret send this, not long before it came?"""
+    id_, sent, signatures = (taken.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
+    if not sent.isdecimal() or abs(taken.at - int(sent)) > TOLERANCE_SECONDS:
         return False
     key = b64decode(secret.removeprefix(SECRET_PREFIX))
-    wanted = "v1," + b64encode(hmac.digest(key, f"{id_}.{sent}.".encode() + body, "sha256")).decode()
+    wanted = "v1," + b64encode(hmac.digest(key, f"{id_}.{sent}.".encode() + taken.body, "sha256")).decode()
     return any(hmac.compare_digest(wanted, signature) for signature in signatures.split())
 
 
@@ -77,8 +100,8 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         """Takes every POST."""
 
         def do_POST(self) -> None:
-            receiver.take(dict(self.headers), self.rfile.read(int(self.headers.get("content-length", "0"))))
-            self.send_response(204)
+            body = self.rfile.read(int(self.headers.get("content-length", "0")))
+            self.send_response(receiver.answer({name.lower(): value for name, value in self.headers.items()}, body))
             self.end_headers()
 
         def log_message(self, *_: object) -> None:

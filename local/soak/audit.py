@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from local.soak.clients import COLLECTION, TERMINAL
-from local.soak.ledger import Indexed, Passage, Record
+from local.soak.ledger import Indexed, Passage, Record, jobs_of, rows_of
 from local.soak.plan import Content
+from local.soak.told import Event, unrecorded, untold
 
 Passages = frozenset[Passage]
 
@@ -34,6 +35,7 @@ class Promised:
     jobs: Mapping[str, str]  # job -> status in which a client saw it end
     clean: Mapping[str, Passages]  # content by name -> its chunks by a run that nobody disturbed
     buried: int  # messages that nobody can read were sent
+    heard: Sequence[Event]  # by webhooks, in order
     unrecorded_most: int  # objects that requests whose worker was killed had put, and not yet recorded; they expire
 
 
@@ -45,6 +47,8 @@ def differences(held: Held, promised: Promised) -> list[str]:
         _jobs(held, promised),
         _leftovers(held, promised),
         _messages(held, promised),
+        unrecorded(held.records),
+        untold(held.records, promised.heard),
     )
     return [line for check in checks for line in check]
 
@@ -52,18 +56,6 @@ def differences(held: Held, promised: Promised) -> list[str]:
 def documents_of(records: Iterable[Record]) -> list[Record]:
     """The records of documents of the soak's collection."""
     return [r for r in records if str(r["sk"]).startswith("D#") and f"#C#{COLLECTION}#" in str(r["pk"])]
-
-
-def rows_of(records: Iterable[Record]) -> Iterator[tuple[str, Record]]:
-    """(job, row) of every row."""
-    for record in records:
-        if str(record["sk"]).startswith("R#"):
-            yield str(record["pk"]).split("#")[1], record
-
-
-def jobs_of(records: Iterable[Record]) -> dict[str, Record]:
-    """The jobs by id."""
-    return {str(r["pk"]).removeprefix("JOB#"): r for r in records if r["sk"] == "META"}
 
 
 def still_due(records: Iterable[Record]) -> list[str]:

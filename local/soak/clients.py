@@ -5,7 +5,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -18,6 +18,7 @@ TENANT: Final = "local"  # what requests without a key act as on a laptop
 TERMINAL: Final = frozenset({"succeeded", "partially_succeeded", "failed", "canceled"})
 UNWELL: Final = frozenset({0, 429, 500, 502, 503, 504})  # asked again: the worker was killed, or the stack is busy
 POLL_SECONDS: Final = 1.5
+EVERYTHING: Final = ("forebay.*",)  # types of events; without, callbacks are told of the job's end only
 
 Value = TypeVar("Value")
 
@@ -60,15 +61,22 @@ class Inbox:
         return f"inbox/{TENANT}/{COLLECTION}/{document}"
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the clients work with."""
+
+    url: str  # of the stack
+    inbox: Inbox
+    webhook: Mapping[str, str]  # the callback of each job: URL and secret
+    deadline: float  # on the monotonic clock
+
+
 class Crew:
     """Clients at work on a list of errands."""
 
-    def __init__(self, url: str, inbox: Inbox, errands: Iterable[Errand], deadline: float) -> None:
-        """`deadline` is on the monotonic clock."""
+    def __init__(self, surroundings: Surroundings, errands: Iterable[Errand]) -> None:
         self.notes = Notes()
-        self._url = url
-        self._inbox = inbox
-        self._deadline = deadline
+        self._surroundings = surroundings
         self._waiting: queue.SimpleQueue[Errand] = queue.SimpleQueue()
         for errand in errands:
             self._waiting.put(errand)
@@ -86,14 +94,14 @@ class Crew:
         return any(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
-        client = Client(self._url)
+        client = Client(self._surroundings.url)
         while True:
             try:
                 errand = self._waiting.get_nowait()
             except queue.Empty:
                 return
             try:
-                _Run(errand, client, self._inbox, self.notes, self._deadline).run()
+                _Run(errand, client, self._surroundings, self.notes).run()
             except Exception as error:  # noqa: BLE001 - whatever it is, it is the finding, and the others go on
                 self.notes.troubles.append(f"errand {errand.number} ({errand.kind}): {type(error).__name__}: {error}")
 
@@ -101,12 +109,13 @@ class Crew:
 class _Run:
     """One errand."""
 
-    def __init__(self, errand: Errand, client: Client, inbox: Inbox, notes: Notes, deadline: float) -> None:
+    def __init__(self, errand: Errand, client: Client, surroundings: Surroundings, notes: Notes) -> None:
         self._errand = errand
         self._client = client
-        self._inbox = inbox
+        self._inbox = surroundings.inbox
+        self._deadline = surroundings.deadline
+        self._callbacks = [{**surroundings.webhook, **({"events": EVERYTHING} if errand.hears_all else {})}]
         self._notes = notes
-        self._deadline = deadline
         self._chance = random.Random(errand.seed)
         self._first, self._last = errand.contents[0], errand.contents[-1]
 
@@ -164,8 +173,13 @@ class _Run:
         """The file's arrival starts the job."""
         (document,) = self._errand.documents
         content = self._first
-        wanted: dict[str, str | int] = {"collection": COLLECTION, "name": content.name, "document_id": document}
-        wanted["size_bytes"] = len(content.data)
+        wanted = {
+            "collection": COLLECTION,
+            "name": content.name,
+            "document_id": document,
+            "size_bytes": len(content.data),
+            "callbacks": self._callbacks,
+        }
         form = self._insist(lambda: self._client.post("/uploads", wanted))
         self._client.send_file(form, content.data)
         self._expect(self._follow(form["job_id"]), "succeeded")
@@ -207,7 +221,7 @@ class _Run:
         return self._post(dict.fromkeys(self._errand.documents, content))
 
     def _post(self, documents: dict[str, Content]) -> str:
-        body = job_request(COLLECTION, documents, {"errand": self._errand.number})
+        body = job_request(COLLECTION, documents, {"errand": self._errand.number}) | {"callbacks": self._callbacks}
         key = f"{self._errand.seed}-{self._chance.random()}"
         return str(self._insist(lambda: self._client.post("/jobs", body, key))["id"])
 

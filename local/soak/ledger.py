@@ -3,7 +3,7 @@
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -78,6 +78,18 @@ class Ledger:
     def send(self, queue: str, body: str) -> None:
         """Put a message into a queue, by its logical id."""
         self._sqs.send_message(QueueUrl=self._resources[queue], MessageBody=body)
+
+
+def rows_of(records: Iterable[Record]) -> Iterator[tuple[str, Record]]:
+    """(job, row) of every row."""
+    for record in records:
+        if str(record["sk"]).startswith("R#"):
+            yield str(record["pk"]).split("#")[1], record
+
+
+def jobs_of(records: Iterable[Record]) -> dict[str, Record]:
+    """The jobs by id."""
+    return {str(r["pk"]).removeprefix("JOB#"): r for r in records if r["sk"] == "META"}
 
 
 def _indexed(id_: str, source: Mapping[str, Any], vector: bytes) -> Indexed:

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from local.client import Client, Refused
 from local.deploy import client
-from local.soak.audit import Held, Promised, differences, documents_of, jobs_of, rows_of, still_due
-from local.soak.clients import COLLECTION, TERMINAL, Crew, Inbox
+from local.receiver import Receiver
+from local.soak.audit import Held, Promised, differences, documents_of, still_due
+from local.soak.clients import COLLECTION, TERMINAL, Crew, Inbox, Surroundings
 from local.soak.killer import Killer
-from local.soak.ledger import Ledger, Record, log_errors
+from local.soak.ledger import Ledger, Record, jobs_of, log_errors, rows_of
 from local.soak.plan import SHARES, Wanted, contents, errands, job_request
 from local.stack import WATCH_SECONDS, Stack
 
@@ -25,6 +26,8 @@ LOOK_SECONDS: Final = 3.0
 POISON_QUEUES: Final = ("ExtractQueue", "EmbedQueue", "ControlQueue")
 POISON_AT: Final = 100  # documents; a shorter soak does not wait for them
 SHOWN_MOST: Final = 20
+SECRET: Final = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+REFUSED_EACH: Final = 5  # of these events one is not taken at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +42,40 @@ class Result:
     repeats: int
     jobs: int
     states: Counter[str]
+    heard: int  # events that came by webhook, some of them twice
     chunks: int
     errors: Mapping[str, int]
     findings: list[str]
 
 
+class _Reluctant:
+    """Whoever is told, and takes some events only when they come again."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+
+    def __call__(self, id_: str) -> bool:
+        first = id_ not in self._seen
+        self._seen.add(id_)
+        return first and len(self._seen) % REFUSED_EACH == 0
+
+
 def soak(stack: Stack, wanted: Wanted) -> Result:
     """Do it; the stack is at rest before and, unless there are findings, after it."""
+    with Receiver(refuses=_Reluctant()) as receiver:
+        return _soak(stack, wanted, receiver)
+
+
+def _soak(stack: Stack, wanted: Wanted, receiver: Receiver) -> Result:
     ledger = Ledger(stack)
     clean = _ingest_clean(stack, ledger)
     buried = _send_poison(ledger) if wanted.documents >= POISON_AT else 0
     assert stack.deployed is not None
     killer = Killer(_functions(stack), stack.process_ids["emulator"], wanted.seed)
     inbox = Inbox(stack.deployed.resources["UploadsBucket"], client("s3", stack.endpoint))
+    webhook = {"type": "webhook", "url": receiver.url, "secret": SECRET}
     began = time.monotonic()
-    crew = Crew(stack.url, inbox, errands(wanted), began + wanted.minutes * 60)
+    crew = Crew(Surroundings(stack.url, inbox, webhook, began + wanted.minutes * 60), errands(wanted))
     crew.start(wanted.clients)
     told = began
     while crew.busy:
@@ -69,7 +91,8 @@ def soak(stack: Stack, wanted: Wanted) -> Result:
     findings = notes.troubles + _come_to_rest(stack, ledger, buried)
     held = _held(ledger)
     unrecorded = killer.kills["api"] * max(most for _, most in SHARES.values())  # a request at a time
-    findings += differences(held, Promised(notes.fates, notes.jobs, clean, buried, unrecorded))
+    heard = receiver.all_verified(SECRET)
+    findings += differences(held, Promised(notes.fates, notes.jobs, clean, buried, heard, unrecorded))
     findings += _collection(Client(stack.url), held)
     return Result(
         wanted=wanted,
@@ -80,6 +103,7 @@ def soak(stack: Stack, wanted: Wanted) -> Result:
         repeats=notes.repeats,
         jobs=len(jobs_of(held.records)) - 1,
         states=Counter(str(document["state"]) for document in documents_of(held.records)),
+        heard=len(heard),
         chunks=sum(entry.collection == COLLECTION for entry in held.indexed),
         errors=log_errors(stack.layout.places.logs),
         findings=findings,
@@ -185,10 +209,11 @@ def report(result: Result) -> str:
         f"pace        {pace:.2f} documents a second",
         f"ready after p50 {_share(waits, 0.5):.1f} s, p95 {_share(waits, 0.95):.1f} s, {len(waits)} runs",
         f"killed      {result.kills.total()} workers: {kills}; {result.repeats} requests were sent again",
+        f"told        {result.heard} times by webhook",
         f"log errors  {errors or 'none'}",
         *(f"FOUND       {finding}" for finding in result.findings[:SHOWN_MOST]),
         *([f"... and {len(result.findings) - SHOWN_MOST} more"] if len(result.findings) > SHOWN_MOST else []),
-        f"{'failed' if result.findings else 'passed'}: every document once, counts exact, nothing left over",
+        f"{'failed' if result.findings else 'passed'}: every document once, counts exact, all told, nothing left over",
         f"repeat by   make soak {again}",
     ]
     return "\n".join(lines)
