@@ -61,7 +61,7 @@ class TellingAuditor:
 
     def row_ended(self, row: Row) -> None:
         """A row is final."""
-        if row.options.told or self.world.engine.policy.document_events:
+        if row.options.announced or self.world.engine.policy.document_events:
             self._ended[row.job, row.key, row.finished_at] = row
 
     def changed(self, key: Key, before: Record | None, after: Record) -> Iterator[str]:

@@ -60,10 +60,10 @@ def callbacks_of(stored: str) -> tuple[Callback, ...]:
     )
 
 
-def heard(options: Options, stored: str) -> Options:
+def for_callbacks(options: Options, stored: str) -> Options:
     """The options of a document whose job has these callbacks: what of it is to be told."""
-    told, watched = _wanted(stored)
-    return replace(options, told=told or options.told, watched=watched or options.watched)
+    announced, watched = _wanted(stored)
+    return replace(options, announced=announced or options.announced, watched=watched or options.watched)
 
 
 @lru_cache(maxsize=64)  # a large job asks for each of its documents

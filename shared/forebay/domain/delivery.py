@@ -10,7 +10,7 @@ from forebay.domain.records import Record, Value, number, text
 
 # Before each attempt; 69 hours in all. Later than Standard Webhooks' example at first, longer in the end.
 WAITS_SECONDS: Final = (0, 5, 60, 300, 1_800, 7_200, 21_600, 43_200, 86_400, 86_400)
-QUEUED_TRIES: Final = 3  # wait in the queue; later ones are sent by sweep, for a queue delays by 15 minutes at most
+QUEUED_TRIES: Final = 4  # wait in the queue, which delays by 15 minutes at most; later ones are sent by sweep
 _RETRY_AFTER_MOST: Final = 86_400
 _JITTER: Final = 0.2
 GONE: Final = 410  # the receiver wants nothing more

@@ -109,7 +109,7 @@ class WorkingDocument(_Told):
 class JobProgressed(_OfJob):
     """Data of `forebay.job.progress`."""
 
-    status: Literal["queued", "running"]
+    status: Literal["running"]
     progress: float = Field(ge=0, le=1)
     counts: EventCounts
     document: WorkingDocument

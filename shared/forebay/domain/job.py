@@ -131,7 +131,7 @@ class Job:
     callbacks_off: frozenset[int] = frozenset()  # positions of callbacks that want nothing more
     telling: Mapping[int, str] = field(default_factory=dict)  # until when a callback may be being told of progress
     progress_at: str = ""  # when progress was told for the last time
-    progress: int = -1  # that was told of its only document, by `progress.mark`
+    progress: int = -1  # that was told of its only document: its stage and how much of it, as one number
     rows_expire: int = 0  # of a restarted job: when the first rows may go; the job must not outlive them
 
     @property

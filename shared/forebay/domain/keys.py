@@ -112,6 +112,12 @@ def due_shard(name: str) -> str:
     return f"DUE#{_digest(name)[5] % DUE_SHARDS}"
 
 
+def telling_shard(name: str) -> str:
+    """The partition of the due index for what of this name is to be told: looked at after everything else, however
+    much of it there is."""
+    return f"DUE#E{_digest(name)[5] % DUE_SHARDS}"
+
+
 def documents(tenant: TenantId, collection: Collection, shard: int) -> str:
     """The partition of a collection's shard."""
     return f"T#{tenant}#C#{collection}#{shard}"

@@ -27,7 +27,7 @@ class Options:
     reprocess: bool = False  # also when nothing changed
     wordless: bool = False  # also when nothing of it can be found: it is readable all the same
     lane: Lane = Lane.BULK
-    told: bool = False  # its end is an event of its own
+    announced: bool = False  # its end is an event of its own
     watched: bool = False  # its progress is told while it is worked on
 
 
@@ -172,7 +172,7 @@ def source_of(record: Record, name: str = "source") -> ObjectRef | None:
 
 def options_value(options: Options) -> Mapping[str, Value]:
     """Options as a record keeps them."""
-    seldom: dict[str, Value] = {name: True for name in ("wordless", "told", "watched") if getattr(options, name)}
+    seldom: dict[str, Value] = {name: True for name in ("wordless", "announced", "watched") if getattr(options, name)}
     if options.lane is not Lane.BULK:
         seldom["lane"] = options.lane.value
     return {"chunk": options.chunk_tokens, "overlap": options.overlap_tokens, "reprocess": options.reprocess, **seldom}
@@ -187,7 +187,7 @@ def options_of(record: Record) -> Options:
         reprocess=bool(options.get("reprocess")),
         wordless=bool(options.get("wordless")),
         lane=Lane(text(options, "lane") or usual.lane),
-        told=bool(options.get("told")),
+        announced=bool(options.get("announced")),
         watched=bool(options.get("watched")),
     )
 

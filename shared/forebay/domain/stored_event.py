@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from forebay.domain.delivery import Attempt, Target, TargetState, attempt_of, target_of
 from forebay.domain.document import JobId, TenantId
 from forebay.domain.events import Event
+from forebay.domain.job import Job
 from forebay.domain.records import Condition, Is, Key, Lacks, Record, members, number, text
 
 
@@ -18,12 +19,17 @@ class StoredEvent:
     tenant: TenantId
     job: JobId
     epoch: str  # of the job, when it happened
+    job_created: str  # when the job was made: an id that comes back is another job's
     told_at: str  # when the bus took it, for the first time
     targets: Mapping[int, Target]  # by position among the job's callbacks
     attempts: Sequence[Attempt]  # oldest first
     looks: int  # how often sweep looked at it since something last happened
     rounds: int  # how often it was asked for again
     due_at: str
+
+    def is_of(self, job: Job) -> bool:
+        """Did it happen to this job? One that has expired may have left its id to another."""
+        return self.job == job.id and self.job_created == job.created_at
 
     @property
     def pending(self) -> Mapping[int, Target]:
@@ -46,6 +52,7 @@ def event_of(record: Record) -> StoredEvent:
         tenant=TenantId(text(record, "tenant")),
         job=JobId(text(record, "job")),
         epoch=text(record, "epoch"),
+        job_created=text(record, "job_created"),
         told_at=text(record, "told"),
         targets={int(at): target_of(members(targets, at)) for at in sorted(targets, key=int)},
         attempts=sorted(attempts, key=lambda attempt: (attempt.at, attempt.target, attempt.number)),

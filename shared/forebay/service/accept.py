@@ -28,7 +28,7 @@ from forebay.service.take_over import (
     failed_row_record,
     take_over,
 )
-from forebay.service.tell import tell_documents
+from forebay.service.tell import offer_ends
 
 SLICE = 20  # documents a transaction; each may interrupt another job's row and counter
 _ENDS_MOST = 40  # rows a transaction that ends them
@@ -86,7 +86,7 @@ def _end_slice(engine: Engine, job: Job, rows: Sequence[Row], former: Mapping[Do
         end = ShardEnd(job.id, rows[0].shard, len(rows), counts, counter, when=same_epoch)
         refused = engine.records.transact([*ended, *shard_writes(engine, end)])
         if refused is None:
-            tell_documents(engine, job.id, [row.record_key for row in rows if row.options.told])
+            offer_ends(engine, job.id, [row.record_key for row in rows if row.options.announced])
             return
         if refused.failed[0] < len(rows):
             for row in rows if len(rows) > 1 else ():  # another call ended some of them: one by one

@@ -33,7 +33,7 @@ from forebay.domain.delivery import (
 from forebay.domain.errors import Superseded
 from forebay.domain.events import JOB_ENDS
 from forebay.domain.job import TELLING, Job, job_of
-from forebay.domain.records import Has, Is, IsOneOf, Refused, Update, Value, Write
+from forebay.domain.records import Has, Is, IsOneOf, Update, Value, Write
 from forebay.domain.signature import signed_headers
 from forebay.domain.stored_event import StoredEvent, event_of
 from forebay.domain.times import instant, stamp
@@ -65,9 +65,11 @@ def deliver(engine: Engine, command: DeliverEvent, render: Render) -> None:
     if target is None or target.attempts != command.attempts:
         raise Superseded("the attempt is another message's, or nothing more is to be told")
     job_record = engine.records.get(keys.job(told.job))
-    if job_record is None:
-        raise Superseded("the job has expired")
-    _attempt(engine, job_of(job_record), _Delivery(told, place, target), render)
+    job = job_of(job_record) if job_record is not None else None
+    if job is None or not told.is_of(job):  # it has expired, and with it whoever was to be told
+        _end(engine, _Delivery(told, place, target), TargetState.DROPPED)
+    else:
+        _attempt(engine, job, _Delivery(told, place, target), render)
 
 
 def ask_for_each(engine: Engine, told: StoredEvent) -> None:
@@ -90,6 +92,11 @@ class _Delivery:
     place: int
     target: Target
 
+    @property
+    def tries_most(self) -> int:
+        """How often it is tried; progress is worth one attempt."""
+        return 1 if self.told.event.is_progress else len(WAITS_SECONDS)
+
     def outdated(self, job: Job) -> bool:
         """Is it of progress that is over?"""
         return self.told.event.is_progress and (job.ended or job.epoch != self.told.epoch)
@@ -104,7 +111,7 @@ def _attempt(engine: Engine, job: Job, delivery: _Delivery, render: Render) -> N
     if delivery.place in job.callbacks_off:
         _end(engine, delivery, TargetState.DISABLED)
         return
-    if delivery.target.tries >= len(WAITS_SECONDS):  # the last one was interrupted
+    if delivery.target.tries >= delivery.tries_most:  # the last one was interrupted
         _end(engine, delivery, TargetState.FAILED)
         return
     if delivery.outdated(job):
@@ -164,13 +171,12 @@ def _over(engine: Engine, job: Job, delivery: _Delivery, attempt: Attempt, reply
         name = f"{TELLING}{place}"
         mine = (Is(name, delivery.target.next_at),)
         engine.records.write(Update(job.record_key, remove=(name,), when=mine))
-    if reply.status == GONE:
-        off = Update(job.record_key, add={"callbacks_off": frozenset({place})}, when=(Has("state"),))
-        engine.records.write(off)
     state, next_at = _next(engine, delivery, reply)
     target = replace(delivery.target, state=state, next_at=next_at)
-    written = engine.records.write(_changed(engine, delivery, target, attempt))
-    if isinstance(written, Refused):
+    writes: list[Write] = [_changed(engine, delivery, target, attempt)]
+    if reply.status == GONE:
+        writes.append(Update(job.record_key, add={"callbacks_off": frozenset({place})}, when=(Has("state"),)))
+    if engine.records.transact(writes) is not None:
         engine.records.write(Update(told.key, set=_line(attempt), when=(Has("body"),)))
         raise Superseded("it was asked for again, or the attempt took so long that another was begun")
     if state is TargetState.PENDING and target.tries < QUEUED_TRIES:
@@ -185,7 +191,7 @@ def _next(engine: Engine, delivery: _Delivery, reply: Reply) -> tuple[TargetStat
         return TargetState.DELIVERED, ""
     if reply.status == GONE:
         return TargetState.DISABLED, ""
-    if target.tries >= len(WAITS_SECONDS) or event.is_progress:
+    if target.tries >= delivery.tries_most:
         return TargetState.FAILED, ""
     wait = wait_seconds(target.tries, f"{event.id}{delivery.place}", reply.retry_after)
     return TargetState.PENDING, stamp(engine.now() + timedelta(seconds=wait))
@@ -224,7 +230,7 @@ def _next_look(
         looks.append(engine.now() + slack)
     if not looks:
         return {}, ("due_pk", "due_at")
-    return {"due_pk": keys.due_shard(told.event.id), "due_at": stamp(min(looks))}, ()
+    return {"due_pk": keys.telling_shard(told.event.id), "due_at": stamp(min(looks))}, ()
 
 
 def _end(engine: Engine, delivery: _Delivery, state: TargetState) -> None:

@@ -29,6 +29,11 @@ def due_in(engine: Engine, name: str, seconds: int) -> dict[str, Value]:
     return {"due_pk": keys.due_shard(name), "due_at": stamp(engine.now() + timedelta(seconds=seconds))}
 
 
+def telling_due_in(engine: Engine, name: str, seconds: int) -> dict[str, Value]:
+    """Due to be told in so many seconds."""
+    return due_in(engine, name, seconds) | {"due_pk": keys.telling_shard(name)}
+
+
 def past_grace(engine: Engine, dead: Mapping[RunId, DeadRun]) -> Mapping[RunId, DeadRun]:
     """Those of the dead runs that nobody alive can hold any more."""
     grace = timedelta(seconds=engine.policy.times.grace)

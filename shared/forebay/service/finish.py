@@ -2,7 +2,6 @@
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
 
 from forebay.domain import keys
 from forebay.domain.document import JobId
@@ -12,11 +11,10 @@ from forebay.domain.records import Has, Is, IsOneOf, Lacks, Update
 from forebay.domain.times import stamp
 from forebay.domain.transitions import OPEN_JOBS, JobState, finished
 from forebay.service.engine import Engine
-from forebay.service.tell import job_ended, publish_events, recorded
+from forebay.service.tell import KEPT, job_ended, publish_events, recorded
 
 log = logging.getLogger(__name__)
 
-_KEPT = timedelta(days=30)
 _TRIES = 6  # while other events of the job are counted
 
 
@@ -49,7 +47,7 @@ def end(engine: Engine, job: Job, state: JobState, error_code: str = "", error_m
     """
     now = engine.now()
     failed = {"error": error_code, "message": error_message[:500]} if error_code else {}
-    expires = int((now + _KEPT).timestamp())
+    expires = int((now + KEPT).timestamp())
     for _ in range(_TRIES):
         told = replace(job, error_code=error_code or job.error_code, error_message=error_message or job.error_message)
         event = job_ended(told, state, now)

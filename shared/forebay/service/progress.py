@@ -1,9 +1,11 @@
 """Tell how a job gets on, where a callback wants to know: now and then, at most once, and never after its end."""
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
 from forebay.domain import keys
+from forebay.domain.errors import TransientError
 from forebay.domain.events import JOB_PROGRESS
 from forebay.domain.job import Counts, Job, job_of
 from forebay.domain.records import IsOneOf, Update
@@ -25,10 +27,16 @@ def report(engine: Engine, document: Document, stage: DocumentState, share: floa
     """Tell that so much of a stage of the document is done, 0..1, unless something was told just before.
 
     Of a job's only document each stage is told, and nothing that has been passed. What is told is counted and
-    recorded in one transaction, on condition that the job goes on; what dies on its way from there is lost. Raises
-    TransientError.
+    recorded in one transaction, on condition that the job goes on; what dies on its way is lost, and never keeps the
+    work waiting.
     """
-    record = engine.records.get(keys.job(document.job)) if document.options.watched else None
+    if document.options.watched:
+        with suppress(TransientError):
+            _tell(engine, document, stage, share)
+
+
+def _tell(engine: Engine, document: Document, stage: DocumentState, share: float) -> None:
+    record = engine.records.get(keys.job(document.job))
     if record is None:
         return
     job, now = job_of(record), engine.now()

@@ -11,7 +11,7 @@ from forebay.domain.errors import CallerError, TransientError
 from forebay.domain.records import Condition, Has, Is, Update, Write
 from forebay.domain.stored_event import StoredEvent
 from forebay.domain.times import stamp
-from forebay.service.due import due_in
+from forebay.service.due import telling_due_in
 from forebay.service.engine import Engine
 from forebay.service.settle import TRIES
 from forebay.service.watch_events import EventView, event_view
@@ -75,7 +75,7 @@ def _writes(engine: Engine, view: EventView, again: dict[int, Target]) -> list[W
             "targets": {str(at): target_value(target) for at, target in again.items()},
             "rounds": told.rounds + 1,
             "looks": 0,
-            **due_in(engine, told.event.id, engine.policy.times.event_retry),
+            **telling_due_in(engine, told.event.id, engine.policy.times.event_retry),
         },
         when=tuple(as_read),
     )

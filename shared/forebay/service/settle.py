@@ -20,7 +20,7 @@ from forebay.domain.transitions import OPEN_ROWS, WORKING, DocumentState, RowSta
 from forebay.service.due import due_after_grace
 from forebay.service.engine import Engine
 from forebay.service.finish import finish
-from forebay.service.tell import tell_documents, told_later
+from forebay.service.tell import offer_ends, told_later
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def row_end(engine: Engine, key: Key, options: Options, outcome: Outcome, known:
             "ttl": expiry(engine),
             **known,
             **(told if outcome.error_code else {}),
-            **(told_later(engine, key) if options.told else {}),
+            **(told_later(engine, key) if options.announced else {}),
         },
         when=(IsOneOf("state", tuple(OPEN_ROWS)),),
     )
@@ -125,8 +125,8 @@ def row_end(engine: Engine, key: Key, options: Options, outcome: Outcome, known:
 def tell_ended(engine: Engine, documents: Sequence[Document]) -> None:
     """Tell the ends of these documents' rows, before the job's own, where someone wants to know."""
     for job in {document.job for document in documents}:
-        told = [each.row_key for each in documents if each.job == job and each.options.told]
-        tell_documents(engine, job, told)
+        told = [each.row_key for each in documents if each.job == job and each.options.announced]
+        offer_ends(engine, job, told)
 
 
 def ended_row(engine: Engine, row: Row, outcome: Outcome) -> Row:

@@ -55,7 +55,7 @@ from forebay.service.take_over import (
     failed_row_record,
     take_over,
 )
-from forebay.service.tell import listened, tell_documents
+from forebay.service.tell import listened, offer_ends
 from forebay.service.throttle import admit_documents, give_back
 
 log = logging.getLogger(__name__)
@@ -234,7 +234,7 @@ def _record(engine: Engine, job: Job, request: SubmitJob, rows: Sequence[Row]) -
     if refused is None:
         engine.queues.offer([first_command(job.tenant, row) for row in good])
         log.info("job accepted", extra={"job_id": job.id, "documents": len(rows), "refused": len(failed)})
-        tell_documents(engine, job.id, [row.record_key for row in failed if row.options.told])
+        offer_ends(engine, job.id, [row.record_key for row in failed if row.options.announced])
         if not good:
             finish(engine, job.id)
     return refused

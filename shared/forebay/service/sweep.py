@@ -6,7 +6,7 @@ there is more to look at than there is time for, the next sweep begins with othe
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -23,12 +23,13 @@ from forebay.domain.stored_event import event_of
 from forebay.domain.times import instant, stamp
 from forebay.domain.transitions import WORKING, DocumentState, JobState
 from forebay.service.deliver import ask_for_each, drop_overdue
-from forebay.service.due import due, due_in
+from forebay.service.due import due, due_in, telling_due_in
 from forebay.service.engine import Engine
 from forebay.service.extract import missing_batches
 from forebay.service.fail import fail
 from forebay.service.finish import finish
 from forebay.service.first_command import extract_command, first_command, purge_command
+from forebay.service.pages import pages
 from forebay.service.publish import publish_command
 from forebay.service.remove_collection import check_collection
 from forebay.service.tell import mark_told, tell_documents, told_later
@@ -97,9 +98,8 @@ def sweep(engine: Engine, guard: Guard = unguarded) -> Swept:
     engine = replace(engine, queues=_MeasuredOnce(engine.queues))
     now, seen = stamp(begun), 0
     first = int(begun.timestamp()) // _INTERVAL_SECONDS
-    for shard in ((first + number) % keys.DUE_SHARDS for number in range(keys.DUE_SHARDS)):
-        page = engine.records.query(Query(f"DUE#{shard}", Index.DUE, up_to=now, limit=_PER_SHARD))
-        found = engine.records.get_many([key_of(record) for record in page.records])
+    for page in _due(engine, first, now):
+        found = engine.records.get_many([key_of(record) for record in page])
         for key, record in found.items():
             if (engine.now() - begun).total_seconds() > _SECONDS_MOST:
                 log.warning("there is more due than a sweep has time for", extra={"due": seen})
@@ -109,6 +109,16 @@ def sweep(engine: Engine, guard: Guard = unguarded) -> Swept:
                 guard(partial(_HANDLERS[key.sk.partition("#")[0]], engine, key, record))
     log.info("swept", extra={"due": seen})
     return Swept(seen)
+
+
+def _due(engine: Engine, first: int, now: str) -> Iterator[Sequence[Record]]:
+    """What is due: some of each shard, another one first each time; then all that is to be told, for which there may
+    be no end while a receiver is down."""
+    shards = [(first + number) % keys.DUE_SHARDS for number in range(keys.DUE_SHARDS)]
+    for shard in shards:
+        yield engine.records.query(Query(f"DUE#{shard}", Index.DUE, up_to=now, limit=_PER_SHARD)).records
+    for shard in shards:
+        yield from pages(engine, Query(f"DUE#E{shard}", Index.DUE, up_to=now, limit=_PER_SHARD))
 
 
 def _sweep_job(engine: Engine, key: Key, record: Record) -> None:
@@ -126,19 +136,21 @@ def _sweep_job(engine: Engine, key: Key, record: Record) -> None:
 
 def _sweep_event(engine: Engine, key: Key, record: Record) -> None:
     told = event_of(record)
-    later = due_in(engine, told.event.id, engine.policy.times.event_retry * 2 ** min(told.looks, _DOUBLINGS_MOST))
-    looked = Update(key, set={**later, "looks": told.looks + 1}, when=(Is("due_at", told.due_at),))
-    if isinstance(engine.records.write(looked), Refused):
+    doublings = min(told.looks, _DOUBLINGS_MOST) if told.told_at else 0
+    later = telling_due_in(engine, told.event.id, engine.policy.times.event_retry * 2**doublings)
+    as_read = (Is("due_at", told.due_at), told.same_round)
+    if isinstance(engine.records.write(Update(key, set={**later, "looks": told.looks + 1}, when=as_read)), Refused):
         return
     if told.event.is_progress:
         drop_overdue(engine, told)
-    elif not told.told_at:
-        engine.bus.publish([told.event])
-        mark_told(engine, told.event)
     else:
-        ask_for_each(engine, told)
+        ask_for_each(engine, told)  # first: callbacks do not wait for the bus
+        if not told.told_at:
+            engine.bus.publish([told.event])
+            mark_told(engine, told.event)
     if not told.pending and (told.told_at or told.event.is_progress):
-        engine.records.write(Update(key, remove=("due_pk", "due_at"), when=(Is("due_at", text(later, "due_at")),)))
+        still_so = (Is("due_at", text(later, "due_at")), told.same_round)
+        engine.records.write(Update(key, remove=("due_pk", "due_at"), when=still_so))
 
 
 def _sweep_row(engine: Engine, key: Key, record: Record) -> None:

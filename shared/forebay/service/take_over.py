@@ -109,7 +109,7 @@ def as_before(former: Row | None) -> tuple[Condition, ...]:
 def failed_row_record(engine: Engine, row: Row) -> Record:
     """A row that ended before it began, as the record store keeps it."""
     told = {"error": row.error_code, "message": row.error_message[:500], "finished": row.finished_at}
-    later = told_later(engine, row.record_key) if row.options.told else {}
+    later = told_later(engine, row.record_key) if row.options.announced else {}
     return {**row_record(row), **told, **later, "ttl": expiry(engine)}
 
 

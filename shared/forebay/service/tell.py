@@ -7,15 +7,16 @@ same write; so the row is the outbox of the document's event until that is recor
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from forebay.domain import keys
-from forebay.domain.callbacks import callbacks_of, heard
+from forebay.domain.callbacks import callbacks_of, for_callbacks
 from forebay.domain.delivery import Target, TargetState, target_value
 from forebay.domain.document import JobId
-from forebay.domain.errors import CATALOGUE
+from forebay.domain.errors import CATALOGUE, TransientError
 from forebay.domain.events import (
     DATA_OF,
     DOCUMENT_EVENT_PREFIX,
@@ -31,10 +32,16 @@ from forebay.domain.records import Absent, Has, Key, Lacks, Put, Record, Refused
 from forebay.domain.stored_document import Options
 from forebay.domain.times import instant, stamp
 from forebay.domain.transitions import JobState, RowState
-from forebay.service.due import due_in
+from forebay.service.due import due_in, telling_due_in
 from forebay.service.engine import Engine
 
-_KEPT: Final = timedelta(days=30)
+KEPT: Final = timedelta(days=30)  # of a job after its end, and of an event
+_WORDS: Final = {
+    RowState.READY: "ready",
+    RowState.UNCHANGED: "unchanged",
+    RowState.FAILED: "failed",
+    RowState.CANCELED: "canceled",
+}
 _TOGETHER_MOST: Final = 40  # documents whose ends are recorded in one transaction
 
 
@@ -104,25 +111,26 @@ def recorded(engine: Engine, job: Job, event: Event) -> Put:
         "tenant": job.tenant,
         "job": job.id,
         "epoch": job.epoch,
+        "job_created": job.created_at,
         "type": event.type,
         "body": event.model_dump_json(),
         "created": event.time,
-        "ttl": int((instant(event.time) + _KEPT).timestamp()),
+        "ttl": int((instant(event.time) + KEPT).timestamp()),
         "jpk": keys.events(job.tenant),
         "jsk": f"{event.time}#{event.id}",
         "targets": targets,
         "log": {},
-        **due_in(engine, event.id, engine.policy.times.event_retry),
+        **telling_due_in(engine, event.id, engine.policy.times.event_retry),
     }
     return Put(keys.event(event.id), record, when=(Absent(),))
 
 
 def publish_events(engine: Engine, events: Sequence[Event]) -> None:
     """Publish events that are recorded, if it can be done now; else `sweep` does."""
-    if not engine.bus.offer(events):
-        return
-    for event in events:
-        mark_told(engine, event)
+    if engine.bus.offer(events):
+        with suppress(TransientError):  # then they are published again
+            for event in events:
+                mark_told(engine, event)
 
 
 def mark_told(engine: Engine, event: Event) -> None:
@@ -135,12 +143,19 @@ def mark_told(engine: Engine, event: Event) -> None:
 
 def listened(engine: Engine, job: Job, options: Options) -> Options:
     """The options of a document of this job: what of it is to be told, by the operator's will or a callback's."""
-    return heard(replace(options, told=engine.policy.document_events), job.callbacks)
+    return for_callbacks(replace(options, announced=engine.policy.document_events), job.callbacks)
 
 
 def told_later(engine: Engine, row: Key) -> dict[str, Value]:
     """What makes the end of this row's document be told by `sweep`, unless someone does it before."""
     return due_in(engine, f"{row.pk}{row.sk}", engine.policy.times.event_retry)
+
+
+def offer_ends(engine: Engine, job_id: JobId, places: Sequence[Key]) -> None:
+    """Tell these ends if it can be done now. Never raises for what is unwell: the ends are recorded, and `sweep` tells
+    them."""
+    with suppress(TransientError):
+        tell_documents(engine, job_id, places)
 
 
 def tell_documents(engine: Engine, job_id: JobId, places: Sequence[Key]) -> None:
@@ -161,6 +176,8 @@ def tell_waiting(engine: Engine, job_id: JobId, rows: Sequence[Row]) -> None:
 def _tell_rows(engine: Engine, job_id: JobId, rows: Sequence[Row]) -> None:
     counted = engine.records.write(Update(keys.job(job_id), add={"sequence": len(rows)}, when=(Has("state"),)))
     if isinstance(counted, Refused):  # it has expired, and with it whoever was to be told
+        for row in rows:
+            engine.records.write(Update(row.record_key, remove=("due_pk", "due_at"), when=(Has("due_at"),)))
         return
     job = job_of(counted)
     before = job.sequence - len(rows)
@@ -191,11 +208,3 @@ def _document_ended(job: Job, row: Row) -> Event:
         "finished_at": row.finished_at,
     }
     return job_event(job, type_, row.finished_at, {"document": document}, (row.key, row.run))
-
-
-_WORDS: Final = {
-    RowState.READY: "ready",
-    RowState.UNCHANGED: "unchanged",
-    RowState.FAILED: "failed",
-    RowState.CANCELED: "canceled",
-}

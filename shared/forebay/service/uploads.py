@@ -33,7 +33,7 @@ from forebay.service.first_command import first_command
 from forebay.service.settle import CANCELED, Outcome, ShardEnd, row_end, shard_writes, solo_counter
 from forebay.service.submit import job_record
 from forebay.service.take_over import TakeOver, row_record, take_over
-from forebay.service.tell import listened, tell_documents
+from forebay.service.tell import listened, offer_ends
 from forebay.service.throttle import admit_documents
 
 log = logging.getLogger(__name__)
@@ -277,5 +277,5 @@ def _end_unsent(engine: Engine, job: Job, row: Row, outcome: Outcome, upload: Ke
         ]
     )
     if refused is None:
-        tell_documents(engine, job.id, [row.record_key] if row.options.told else [])
+        offer_ends(engine, job.id, [row.record_key] if row.options.announced else [])
         finish(engine, job.id)

@@ -52,7 +52,7 @@ def event_view(engine: Engine, tenant: TenantId, event_id: str) -> EventView:
     record = engine.records.get(keys.event(event_id))
     told = event_of(record) if record is not None and text(record, "tenant") == tenant else None
     job = engine.records.get(keys.job(told.job)) if told is not None and told.event.id == event_id else None
-    if told is None or job is None:
+    if told is None or job is None or not told.is_of(job_of(job)):
         raise CallerError("not_found", f"there is no event {event_id}")
     return EventView(told, job_of(job))
 
@@ -103,6 +103,6 @@ def _views(engine: Engine, records: Sequence[Record]) -> Iterator[EventView]:
     places = list({keys.job(told.job): None for told in events})
     jobs = engine.records.get_many(places) if places else {}
     for told in events:
-        place = keys.job(told.job)
-        if place in jobs:
-            yield EventView(told, job_of(jobs[place]))
+        record = jobs.get(keys.job(told.job))
+        if record is not None and told.is_of(job := job_of(record)):
+            yield EventView(told, job)

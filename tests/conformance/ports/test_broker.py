@@ -279,7 +279,7 @@ def assert_nothing_secret(caplog: pytest.LogCaptureFixture) -> None:
         assert not any(secret in str(vars(record)) for record in caplog.records)
 
 
-@pytest.mark.parametrize("host", [f"127.0.0.1:{free_port()}", "no..host"])
+@pytest.mark.parametrize("host", [f"127.0.0.1:{free_port()}", "no..host"], ids=["nobody listens", "no name"])
 def test_where_no_broker_is_there_is_nobody_to_reach(host: str) -> None:
     url = f"amqp://tester:secret@{host}/"
 

@@ -16,12 +16,12 @@ from forebay.dialects.privategpt.requests import AnyIngestBody, Callback, Delete
 from forebay.dialects.privategpt.responses import IngestedDoc, IngestResponse
 from forebay.domain import keys
 from forebay.domain.callbacks import Callback as Target
-from forebay.domain.callbacks import Means, callbacks_of
+from forebay.domain.callbacks import Means, callbacks_of, callbacks_text
 from forebay.domain.delivery import BrokerMessage
 from forebay.domain.document import TenantId
 from forebay.domain.errors import CATALOGUE, ErrorKind
 from forebay.domain.events import JOB_ENDS, JOB_PROGRESS
-from forebay.domain.job import JobKind
+from forebay.domain.job import JobKind, Redo
 from forebay.domain.json_text import write_json
 from forebay.domain.matching import OPERATORS
 from forebay.domain.outline import Kind
@@ -30,8 +30,10 @@ from forebay.domain.transitions import WORKING, JobState
 from forebay.service.authenticate import Principal
 from forebay.service.collections import collection_view
 from forebay.service.engine import Limits, Policy
-from tests.builders import a_job
+from forebay.service.restart import restart_job
+from tests.builders import TENANT, a_job
 from tests.http_client import Client, Impatient, engine_on_fakes
+from tests.unit.service.scene import a_scene
 
 ACME = TenantId("acme")
 BODY: TypeAdapter[Any] = TypeAdapter(AnyIngestBody)
@@ -349,3 +351,17 @@ def test_every_failure_is_a_detail(kind: ErrorKind) -> None:
     assert response.status_code == PRIVATEGPT.error_status(kind)
     assert isinstance(json.loads(response.body or "")["detail"], str)
     assert response.headers["Retry-After"] == "2"
+
+
+def test_an_end_whose_job_is_restarted_meanwhile_is_not_told() -> None:
+    scene = a_scene()
+    memo = json.dumps({"task_id": "t", "artifact": "guide", "collection": "manuals"})
+    target = Target(Means.AMQP, exchange="e")
+    job = scene.ingest("turbine", callbacks=callbacks_text([target]), dialect="privategpt", memo=memo)
+    told = scene.event()
+    before = events.message(scene.engine, job, told, target)
+
+    restart_job(scene.engine, TENANT, job.id, Redo.ALL)  # after the job was read, before its rows are
+
+    assert before is not None
+    assert events.message(scene.engine, job, told, target) is None

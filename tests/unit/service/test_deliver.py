@@ -7,18 +7,22 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from forebay.adapters.memory import MemoryQueues
+from forebay.adapters.memory import MemoryBus, MemoryQueues, MemoryRecords
 from forebay.adapters.memory_delivery import MemoryVault, MemoryWebhooks, Posted
+from forebay.domain import keys
 from forebay.domain.callbacks import Callback, Means, callbacks_text
 from forebay.domain.commands import DeliverEvent
-from forebay.domain.delivery import WAITS_SECONDS, Reply, TargetState
-from forebay.domain.errors import Superseded
-from forebay.domain.requests import TextSource
+from forebay.domain.delivery import QUEUED_TRIES, WAITS_SECONDS, Reply, TargetState
+from forebay.domain.errors import CallerError, Superseded, TransientError
+from forebay.domain.job import Job
+from forebay.domain.requests import TextSource, Window
 from forebay.domain.times import instant
 from forebay.service.bury import DeadLetter, bury
 from forebay.service.deliver import deliver
+from forebay.service.due import telling_due_in
 from forebay.service.redeliver import redeliver
 from forebay.service.sweep import sweep
+from forebay.service.watch_events import event_view, event_views
 from tests.builders import TENANT, a_document_request, a_submit_job
 from tests.unit.service.scene import Scene
 
@@ -74,17 +78,16 @@ def test_a_message_that_comes_again_sends_nothing(scene: Scene) -> None:
     assert len(scene.webhooks.posted) == 1
 
 
-def test_the_first_three_attempts_come_by_the_queue_and_the_rest_by_sweep(scene: Scene) -> None:
+def test_the_first_attempts_come_by_the_queue_and_the_rest_by_sweep(scene: Scene) -> None:
     scene.webhooks.replies[URL] = [DOWN]
     began = scene.clock()
 
     ended(scene)
-    by_queue = len(scene.webhooks.posted)
-    took = scene.clock() - began
+    by_queue = [instant(attempt.at) - began for attempt in scene.event().attempts]
     scene.driver.sweep_until_rest(rounds=100)
 
-    assert by_queue == 3
-    assert took < timedelta(minutes=4)
+    assert len(by_queue) == QUEUED_TRIES
+    assert by_queue[2] < timedelta(minutes=4)
     assert [attempt.number for attempt in scene.event().attempts] == list(range(1, len(WAITS_SECONDS) + 1))
     assert states(scene) == [TargetState.FAILED]
     assert len({posted.headers["webhook-id"] for posted in scene.webhooks.posted}) == 1
@@ -243,6 +246,97 @@ def test_an_exchange_that_comes_later_gets_it_then(scene: Scene) -> None:
 
     assert missing == {"exchange_missing"}
     assert [message.routing_key for message in scene.broker.published] == ["finished"]
+
+
+def test_a_receiver_that_is_gone_is_told_once_more_if_it_was_asked_for_meanwhile(scene: Scene) -> None:
+    class Impatient(MemoryWebhooks):
+        def post(self, url: str, headers: object, body: bytes) -> Reply:
+            """While it is sent, its caller asks for it again."""
+            redeliver(scene.engine, TENANT, scene.event().event.id)
+            return GONE
+
+    scene.driver.deaf = True
+    ended(scene)
+    scene.queues.sent.clear()
+    scene.driver.engine = replace(scene.engine, webhooks=Impatient())
+    scene.driver.do(DeliverEvent(tenant=TENANT, event=scene.event().event.id, target=0))
+    scene.driver.engine = scene.engine
+    scene.driver.drain()
+
+    assert states(scene) == [TargetState.DELIVERED]
+
+
+def forgotten(scene: Scene, job: Job) -> None:
+    """The job expires before its event does."""
+    for key in [key for key in scene.records.records if key.pk.startswith(f"JOB#{job.id}")]:
+        if not key.sk.startswith(keys.EVENTS):
+            del scene.records.records[key]
+
+
+def test_the_event_of_a_job_that_has_expired_is_dropped(scene: Scene) -> None:
+    scene.webhooks.replies[URL] = [DOWN]
+    ended(scene)
+    forgotten(scene, scene.job(scene.event().job))
+
+    scene.driver.sweep_until_rest()
+
+    assert (states(scene), scene.event().due_at) == ([TargetState.DROPPED], "")
+
+
+def test_an_event_is_not_told_to_another_job_that_got_the_id(scene: Scene) -> None:
+    scene.webhooks.replies[URL] = [DOWN]
+    job = scene.ingest("turbine", callbacks=callbacks_text([a_webhook()]), idempotency_key="k")
+    old = scene.event().event.id
+    forgotten(scene, job)
+    scene.clock.move(7_200)
+
+    again = scene.ingest("other", "other", callbacks=callbacks_text([a_webhook(OTHER)]), idempotency_key="k")
+    scene.driver.sweep_until_rest()
+
+    assert again.id == job.id
+    new = scene.event().event.id
+    assert {posted.headers["webhook-id"] for posted in scene.webhooks.taken(OTHER)} == {new}
+    views, _ = event_views(scene.engine, TENANT, None, Window(10))
+    assert [view.told.event.id for view in views] == [new]
+    with pytest.raises(CallerError, match="no event"):
+        event_view(scene.engine, TENANT, old)
+
+
+def test_an_event_that_is_asked_for_in_the_moment_of_a_sweep_stays_due(scene: Scene) -> None:
+    ended(scene)
+    key = keys.event(scene.event().event.id)
+    due = telling_due_in(scene.engine, scene.event().event.id, 0)
+    scene.records.records[key] = {**scene.records.records[key], **due}
+    writes: list[str] = []
+
+    def on_call(phase: str, name: str) -> None:
+        if (phase, name) == ("before", "records.write"):
+            writes.append(name)
+            if len(writes) == 2:  # its message is lost
+                redeliver(replace(scene.engine, queues=MemoryQueues()), TENANT, scene.event().event.id)
+
+    records = MemoryRecords(on_call)
+    records.records = scene.records.records
+    sweep(replace(scene.engine, records=records))
+
+    assert (states(scene), len(writes)) == ([TargetState.PENDING], 2)
+    assert scene.event().due_at
+
+
+def test_callbacks_do_not_wait_for_the_bus(scene: Scene) -> None:
+    class DeadBus(MemoryBus):
+        def publish(self, events: object) -> None:
+            raise TransientError("the bus is down")
+
+    scene.driver.engine = replace(scene.engine, bus=DeadBus())
+    scene.submit(a_submit_job(callbacks=callbacks_text([a_webhook()])))
+    scene.driver.drain()
+    scene.clock.move(100)
+    with pytest.raises(TransientError):
+        sweep(scene.driver.engine)
+    scene.driver.drain()
+
+    assert len(scene.webhooks.posted) == 1
 
 
 def nothing(*_: object) -> None:

@@ -2,16 +2,24 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
+from itertools import pairwise
 
+import pytest
+
+from forebay.adapters.memory import MemoryRecords
 from forebay.adapters.memory_delivery import MemoryWebhooks
 from forebay.domain import keys
 from forebay.domain.callbacks import Callback, Means, callbacks_text
-from forebay.domain.commands import DeliverEvent
+from forebay.domain.commands import DeliverEvent, EmbedChunks
 from forebay.domain.delivery import Reply, TargetState
+from forebay.domain.errors import TransientError
 from forebay.domain.events import JOB_ENDS, JOB_PROGRESS, Event, JobProgressed
 from forebay.domain.requests import TextSource
 from forebay.domain.stored_event import event_of
+from forebay.domain.times import instant
 from forebay.domain.transitions import DocumentState
+from forebay.service.embed import embed
 from forebay.service.progress import report
 from forebay.service.sweep import sweep
 from tests.builders import TENANT, a_document_request, a_submit_job
@@ -66,7 +74,9 @@ def test_many_documents_are_told_once_in_five_seconds_with_sums(scene: Scene) ->
 
     told = [JobProgressed.model_validate(event.data) for event in of_progress(scene)]
     counted = [data.counts.documents.ready for data in told]
-    assert 1 < len(of_progress(scene)) < 8
+    times = [instant(event.time) for event in of_progress(scene)]
+    assert len(times) > 1
+    assert all(later - earlier >= timedelta(seconds=5) for earlier, later in pairwise(times))
     assert counted == sorted(counted)
 
 
@@ -129,3 +139,42 @@ def test_progress_that_nobody_was_asked_to_deliver_is_dropped_in_time(scene: Sce
 
     (target,) = scene.event(JOB_PROGRESS).targets.values()
     assert (target.state, scene.event(JOB_PROGRESS).due_at) == (TargetState.DROPPED, "")
+
+
+def test_progress_whose_worker_died_is_not_sent_again(scene: Scene) -> None:
+    class Dies(MemoryWebhooks):
+        def post(self, url: str, headers: object, body: bytes) -> Reply:
+            raise KeyboardInterrupt
+
+    scene.driver.deaf = True
+    scene.submit(a_submit_job([a_document_request("a", TextSource("x"))], callbacks=CALLBACKS))
+    scene.driver.do(scene.queues.sent.pop(0))
+    first = of_progress(scene)[0]
+    scene.driver.engine = replace(scene.engine, webhooks=Dies())
+    with pytest.raises(KeyboardInterrupt):
+        scene.driver.do(DeliverEvent(tenant=TENANT, event=first.id, target=0))
+    scene.driver.engine = scene.engine
+    scene.clock.move(61)
+
+    scene.driver.do(DeliverEvent(tenant=TENANT, event=first.id))  # the bus's message comes again
+    scene.driver.do(DeliverEvent(tenant=TENANT, event=first.id, target=0, attempts=1))
+
+    assert scene.webhooks.posted == []
+
+
+def test_progress_that_cannot_be_recorded_does_not_hold_up_the_document(scene: Scene) -> None:
+    scene.submit(a_submit_job([a_document_request("a", TextSource("x"))], callbacks=CALLBACKS))
+    scene.driver.do(scene.queues.sent.pop(0))
+    (command,) = (command for command in scene.queues.sent if isinstance(command, EmbedChunks))
+    tries: list[str] = []
+
+    def on_call(phase: str, name: str) -> None:
+        if (phase, name) == ("before", "records.transact") and not tries:
+            tries.append(name)
+            raise TransientError("the transaction stays in conflict with others")
+
+    records = MemoryRecords(on_call)
+    records.records = scene.records.records
+    embed(replace(scene.engine, records=records), command)
+
+    assert (tries, scene.document("a").state) == (["records.transact"], DocumentState.READY)

@@ -4,16 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from forebay.adapters.memory import MemoryBus
+from forebay.adapters.memory import MemoryBus, MemoryRecords
+from forebay.domain import keys
 from forebay.domain.callbacks import Callback, Means, callbacks_text
 from forebay.domain.errors import TransientError
 from forebay.domain.events import DATA_OF, Event
 from forebay.domain.job import Redo
+from forebay.domain.records import Key
 from forebay.domain.requests import Address, BadSource, TextSource
 from forebay.service.cancel import cancel_job
 from forebay.service.engine import Policy
 from forebay.service.remove import remove_document
 from forebay.service.restart import restart_job
+from forebay.service.submit import submit
+from forebay.service.sweep import sweep
+from forebay.service.tell import told_later
 from tests.builders import COLLECTION, TENANT, a_document_request, a_submit_job
 from tests.unit.service.scene import Scene, a_scene
 
@@ -123,7 +128,7 @@ def test_an_end_whose_worker_died_before_telling_it_is_told_by_sweep(call: str) 
     scene.driver.engine = scene.engine
     scene.driver.sweep_until_rest()
 
-    assert told(scene) == [("document.ready", "a"), ("job.succeeded", None)]
+    assert sorted(type_ for type_, _ in told(scene)) == ["document.ready", "job.succeeded"]
 
 
 def test_an_end_that_waits_to_be_told_is_told_before_it_is_done_again(scene: Scene) -> None:
@@ -139,3 +144,52 @@ def test_an_end_that_waits_to_be_told_is_told_before_it_is_done_again(scene: Sce
 
     assert [event.id for event in of_documents(scene)][1] == known[0]
     assert len({event.id for event in of_documents(scene)}) == 2
+
+
+def test_the_row_of_a_job_that_has_expired_does_not_stay_due() -> None:
+    scene = a_scene(Policy(document_events=True, anonymous_tenant=TENANT))
+    job = scene.ingest("turbine")
+    row = scene.row(job).record_key
+    scene.records.records[row] = {**scene.records.records[row], **told_later(scene.engine, row)}
+    del scene.records.records[keys.job(job.id)]
+
+    scene.driver.sweep_until_rest()
+
+    assert scene.row(job).due_at == ""
+
+
+@pytest.mark.parametrize("others", [True, False])
+def test_what_cannot_be_told_at_once_does_not_hold_up_the_request(others: bool) -> None:
+    """A request that ends another job's document, or has one that fails at once, is answered whatever telling says."""
+    scene = a_scene(Policy(document_events=True, anonymous_tenant=TENANT))
+    if others:
+        scene.submit(a_submit_job([a_document_request("a", TextSource("x"))]))
+    done: list[str] = []
+
+    def on_call(phase: str, name: str) -> None:
+        if (phase, name) == ("after", "records.transact"):
+            done.append(name)
+        if len(done) == 1 and (phase, name) == ("before", "records.get_many"):
+            raise TransientError("throttled")
+
+    records = MemoryRecords(on_call)
+    records.records = scene.records.records
+    documents = [a_document_request("a", TextSource("y")), a_document_request("b", BadSource("invalid_base64", ""))]
+    submit(replace(scene.engine, records=records), a_submit_job(documents))
+    scene.driver.sweep_until_rest()
+
+    statuses = sorted(event.type.rpartition(".")[2] for event in of_documents(scene))
+    assert statuses == (["canceled"] if others else []) + ["failed", "ready"]
+
+
+def test_all_that_is_to_be_told_is_looked_at_in_one_sweep(scene: Scene) -> None:
+    scene.ingest("turbine", callbacks=CALLBACKS)
+    event = next(key for key in scene.records.records if key.sk.startswith(keys.EVENTS))
+    for number in range(1_000):
+        due = {"due_pk": f"DUE#E{number % 8}", "due_at": "2026-11-22T12:00:01.000Z"}
+        copy = Key(event.pk, f"E#{number}")
+        scene.records.records[copy] = {**scene.records.records[event], "pk": copy.pk, "sk": copy.sk, **due}
+    scene.clock.move(3_600)
+
+    assert sweep(scene.engine).due >= 1_000
+    assert sweep(scene.engine).due == 0

@@ -21,6 +21,7 @@ from forebay.domain.json_text import write_json
 from forebay.domain.stored_event import StoredEvent
 from forebay.domain.transitions import DocumentState
 from forebay.service.engine import Engine
+from forebay.service.watch import known_job
 
 _D = DocumentState
 
@@ -78,7 +79,9 @@ def message(engine: Engine, job: Job, told: StoredEvent, callback: Callback) -> 
     if told.event.is_progress:
         working = JobProgressed.model_validate(told.event.data).document
         return amqp_message(about, Outcome("PENDING"), callback, Progress(working.stage, working.share))
-    return amqp_message(about, outcome(engine, job), callback)
+    came = outcome(engine, job)
+    now = known_job(engine, job.tenant, job.id)  # its rows may have been read while it was restarted
+    return amqp_message(about, came, callback) if now is not None and now.epoch == told.epoch else None
 
 
 def amqp_message(
