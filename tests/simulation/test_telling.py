@@ -3,16 +3,20 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
-from forebay.domain.delivery import TargetState
-from tests.simulation.deliveries import DEAD, HOOK, SECRETS, events_of
+from forebay.domain.delivery import WAITS_SECONDS, TargetState
+from forebay.domain.document import TenantId
+from tests.simulation.auditor import Auditor
+from tests.simulation.deliveries import DEAD, HOOK, SECRETS, events_of, webhook
 from tests.simulation.receivers import Came
 from tests.simulation.runs import faults_of, play
+from tests.simulation.scenario import ONE
 from tests.simulation.scenarios import NAMED
-from tests.simulation.tape import Mode
-from tests.simulation.users import jobs
+from tests.simulation.tape import Mode, Tape
+from tests.simulation.users import jobs, send
 from tests.simulation.world import MemoryWorld
 
 _LATE_SECONDS = 60  # beside a target that is dead
@@ -86,3 +90,20 @@ def test_receiver_that_fails_for_a_day_is_shown_in_the_log_attempt_by_attempt() 
 
 def _line(came: Came) -> tuple[bool, bool]:
     return came.taken, came.status > 0
+
+
+def test_target_that_nobody_can_work_on_fails_by_the_schedule_and_delays_no_other() -> None:
+    world = MemoryWorld(Tape())
+    auditor = Auditor(world)
+    unreadable = replace(webhook(world, DEAD), secrets=(world.vault.seal(SECRETS[0], TenantId("other")),))
+
+    send(world, "first", ("a", ONE), callbacks=[unreadable, webhook(world)])
+    world.come_to_rest()
+
+    (end,) = events_of(world, jobs(world)[0])
+    assert [target.state for target in end.targets.values()] == [TargetState.FAILED, TargetState.DELIVERED]
+    assert [attempt.error for attempt in end.attempts if attempt.target == 0] == ["unavailable"] * len(WAITS_SECONDS)
+    assert world.buried == len(WAITS_SECONDS)
+    assert set(world.bugs.found) == {"ValueError: sealed for another tenant"}
+    world.bugs.found.clear()
+    assert not auditor.at_rest()
