@@ -57,9 +57,7 @@ class Cloud:
         self.s3.create_bucket(Bucket="data")
         self.s3.create_bucket(Bucket="uploads")
         self.s3.put_bucket_versioning(Bucket="uploads", VersioningConfiguration={"Status": "Enabled"})
-        self.urls = {
-            verb: self.sqs.create_queue(QueueName=verb)["QueueUrl"] for verb in dict.fromkeys((*QUEUES, "deliver"))
-        }
+        self.urls = {verb: self.sqs.create_queue(QueueName=verb)["QueueUrl"] for verb in QUEUES}
         self.events.create_event_bus(Name="bus")
         self.buckets = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets
         self.queues = sqs_backends[DEFAULT_ACCOUNT_ID][_REGION].queues
