@@ -9,7 +9,7 @@ from tests.simulation import long_documents, matrix, pairs
 from tests.simulation.interleaving import Schedule, switched, tossed
 from tests.simulation.replay import played
 from tests.simulation.runs import MakeWorld, Run, lagging, play, shuffled
-from tests.simulation.scenarios import NAMED, giving_up
+from tests.simulation.scenarios import NAMED, giving_up, told_of_documents
 from tests.simulation.tape import Fault, Mode
 from tests.simulation.test_crashes import assert_nothing_wrong
 from tests.simulation.troubles import Trouble
@@ -19,6 +19,8 @@ _RUNS: dict[str, Callable[[], Run]] = {
     "undisturbed": lambda: play(_ONE),
     "a crash": lambda: play(_ONE, Fault(Mode.CRASH_AFTER, 5)),
     "a client that gives up": lambda: play(giving_up(_ONE), Fault(Mode.ERROR_AFTER, 3)),
+    "documents' ends that are told": lambda: play(told_of_documents(_ONE), Fault(Mode.CRASH_BEFORE, 12)),
+    "an event that is told": lambda: play(NAMED["webhook_gone"], Fault(Mode.ERROR_AFTER, 30)),
     "any order": lambda: shuffled(NAMED["long_document"], 3),
     "lagging indexes": lambda: lagging(_ONE, 61),
     "a schedule": lambda: switched(pairs.EVERY[0], Schedule(0, 2, 1)),
