@@ -79,6 +79,8 @@ class AmqpBroker:
             return _failed("broker_unreachable", error)
         if not url:
             return Reply(error="broker_not_configured")
+        if not message.exchange:
+            return Reply(error="exchange_missing")
         try:
             parameters = _parameters(url, self._patience)
         except _UNREADABLE as error:

@@ -63,7 +63,7 @@ class MemoryBroker:
             return Reply(error="broker_not_configured")
         if self.down:
             return Reply(error="broker_unreachable")
-        if message.exchange not in self.exchanges:
+        if not message.exchange or message.exchange not in self.exchanges:
             return Reply(error="exchange_missing")
         bound = self.exchanges[message.exchange]
         if bound is not None and message.routing_key not in bound:

@@ -267,9 +267,10 @@ class Broker(Protocol):
     """The operator's AMQP 0-9-1 broker."""
 
     def publish(self, message: BrokerMessage) -> Reply:
-        """Publish one persistent message, confirmed and routed to a queue at least. Never declares anything. Never
-        raises for what the broker does: the reply's error says it (broker_not_configured, broker_unreachable,
-        exchange_missing, unroutable, not_confirmed)."""
+        """Publish one persistent message, confirmed and routed to a queue at least. Never declares anything, and
+        takes the default exchange, which leads to every queue of the broker, for a missing one. Never raises for what
+        the broker does: the reply's error says it (broker_not_configured, broker_unreachable, exchange_missing,
+        unroutable, not_confirmed)."""
         ...
 
 

@@ -21,9 +21,9 @@ class Seen:
 
 
 class Binds(Protocol):
-    """Makes an exchange, and a queue that gets what has one of these keys."""
+    """Makes an exchange, and a queue that gets what has one of these keys; the queue's name."""
 
-    def __call__(self, exchange: str, *routing_keys: str) -> None: ...
+    def __call__(self, exchange: str, *routing_keys: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,15 @@ class BrokerSuite:
         replies = [subject.broker.publish(message) for _ in range(2)]
 
         assert replies == [Reply(error="exchange_missing")] * 2
+
+    def test_the_default_exchange_which_leads_to_every_queue_is_as_good_as_missing(self, subject: Subject) -> None:
+        message = a_message()
+        queue = subject.bind(message.exchange, message.routing_key)
+
+        reply = subject.broker.publish(replace(message, exchange="", routing_key=queue))
+
+        assert reply == Reply(error="exchange_missing")
+        assert list(subject.seen(message.exchange)) == []
 
     def test_a_message_that_no_queue_would_get_is_not_taken(self, subject: Subject) -> None:
         message = a_message()

@@ -45,10 +45,11 @@ class Named:
 class TestMemoryBroker(BrokerSuite):
     @pytest.fixture
     def subject(self) -> Subject:
-        broker = MemoryBroker()
+        broker = MemoryBroker(exchanges={"": None})
 
-        def bind(exchange: str, *routing_keys: str) -> None:
+        def bind(exchange: str, *routing_keys: str) -> str:
             broker.exchanges[exchange] = {*routing_keys, *(broker.exchanges.get(exchange) or ())}
+            return f"{exchange}-seen"
 
         def seen(exchange: str) -> Sequence[Seen]:
             return [Seen(each, persistent=True) for each in broker.published if each.exchange == exchange]
@@ -67,8 +68,9 @@ class TestAmqpBroker(BrokerSuite):
     def subject(self, rabbit: RabbitMQ) -> Subject:
         queues: dict[str, str] = {}
 
-        def bind(exchange: str, *routing_keys: str) -> None:
+        def bind(exchange: str, *routing_keys: str) -> str:
             queues[exchange] = rabbit.bind(exchange, *routing_keys)
+            return queues[exchange]
 
         def seen(exchange: str) -> Sequence[Seen]:
             return [

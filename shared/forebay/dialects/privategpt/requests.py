@@ -148,7 +148,7 @@ AnyIngestBody = Annotated[
 class Amqp(ArtifactsBody):
     """Where events are published. An event without a routing key has its type for one."""
 
-    exchange: ShortText
+    exchange: Named
     routing_key_done: ShortText | None = None
     routing_key_progress: ShortText | None = None
     routing_key_error: ShortText | None = None
