@@ -15,6 +15,7 @@ COMBINATIONS_MOST: Final = 200
 POLICY: Final = Policy(
     anonymous_tenant=TENANT,
     allowed_buckets=frozenset({"*:open-bucket"}),
+    allowed_exchanges=frozenset({"*:*"}),
     limits=Limits(requests_per_minute=10**9),
 )
 PORTS: Final = ("records", "objects", "queues", "bus", "index")

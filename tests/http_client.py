@@ -27,7 +27,9 @@ class Context(LambdaContext):
         return 25_000
 
 
-USUAL = Policy(anonymous_tenant=TENANT, allowed_buckets=frozenset({"*:open-bucket"}))
+USUAL = Policy(
+    anonymous_tenant=TENANT, allowed_buckets=frozenset({"*:open-bucket"}), allowed_exchanges=frozenset({"*:*"})
+)
 
 
 def engine_on_fakes(policy: Policy | None = None) -> Engine:

@@ -77,7 +77,8 @@ class Settings:
                 anonymous_tenant=TenantId(given.text("FOREBAY_ANONYMOUS_TENANT")) or None,
                 private_callbacks=given.text("FOREBAY_ALLOW_PRIVATE_CALLBACKS") == "1",
                 document_events=given.text("FOREBAY_DOCUMENT_EVENTS") == "1",
-                allowed_buckets=frozenset(given.text("FOREBAY_ALLOWED_BUCKETS").replace(",", " ").split()),
+                allowed_buckets=given.words("FOREBAY_ALLOWED_BUCKETS"),
+                allowed_exchanges=given.words("FOREBAY_ALLOWED_EXCHANGES"),
             ),
         )
         given.complain()
@@ -100,6 +101,10 @@ class _Reader:
 
     def text(self, name: str) -> str:
         return self._environment.get(name, "").strip()
+
+    def words(self, name: str) -> frozenset[str]:
+        """What stands between commas and spaces."""
+        return frozenset(self.text(name).replace(",", " ").split())
 
     def number(self, name: str, default: int) -> int:
         value = self.text(name)

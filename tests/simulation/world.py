@@ -242,6 +242,7 @@ class World:
                 times=TIMES,
                 limits=Limits(part_pages=PART_PAGES, manifest_bundle=BUNDLE_ENTRIES),
                 anonymous_tenant=TENANT,
+                allowed_exchanges=frozenset({"*:*"}),
             ),
         )
 

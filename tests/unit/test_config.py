@@ -72,6 +72,16 @@ def test_allowed_buckets_are_a_list(given: str) -> None:
     assert settings.policy.allowed_buckets == {"acme:a", "*:b"}
 
 
+@pytest.mark.parametrize(
+    ("given", "allowed"),
+    [("*:*", {"*:*"}), ("acme:events, *:shared,beta:*", {"acme:events", "*:shared", "beta:*"}), ("", set())],
+)
+def test_allowed_exchanges_are_a_list_and_without_it_there_are_none(given: str, allowed: set[str]) -> None:
+    settings = Settings.from_environment(NEEDED | {"FOREBAY_ALLOWED_EXCHANGES": given})
+
+    assert settings.policy.allowed_exchanges == allowed
+
+
 @pytest.mark.parametrize(("given", "allowed"), [("1", True), ("", False), ("0", False), ("true", False)])
 def test_private_callbacks_are_off_unless_switched_on(given: str, allowed: bool) -> None:
     settings = Settings.from_environment(NEEDED | {"FOREBAY_ALLOW_PRIVATE_CALLBACKS": given})

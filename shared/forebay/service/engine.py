@@ -66,6 +66,7 @@ class Policy:
     reading: ExtractionLimits = field(default_factory=ExtractionLimits)
     anonymous_tenant: TenantId | None = None
     allowed_buckets: frozenset[str] = frozenset()  # s3 sources; "tenant:bucket" or "*:bucket"
+    allowed_exchanges: frozenset[str] = frozenset()  # of callbacks; "tenant:exchange", "*" for any tenant or exchange
     private_callbacks: bool = False  # webhooks may be http; they and url sources may be on private networks
     document_events: bool = False  # the ends of all documents are told on the bus, not only those that callbacks want
 
@@ -73,6 +74,11 @@ class Policy:
     def reach(self) -> Reach:
         """Where URLs may lead."""
         return Reach.ANYWHERE if self.private_callbacks else Reach.PUBLIC
+
+    def allows_exchange(self, tenant: TenantId, exchange: str) -> bool:
+        """May callbacks of the tenant name this exchange of the operator's broker?"""
+        meant = {f"{whose}:{which}" for whose in (tenant, "*") for which in (exchange, "*")}
+        return not meant.isdisjoint(self.allowed_exchanges)
 
 
 @dataclass(frozen=True, slots=True)

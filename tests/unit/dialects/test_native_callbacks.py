@@ -232,6 +232,30 @@ def test_amqps_bounds_are_in_bytes(member: str, most: int) -> None:
     assert_refused(ask(Client(), an_amqp(**{member: ""})), 0, member)
 
 
+@pytest.mark.parametrize(
+    ("allowed", "taken"),
+    [
+        ({"*:*"}, True),
+        ({"acme:*"}, True),
+        ({"*:events"}, True),
+        ({"beta:events", "acme:events"}, True),
+        ({"acme:eventss", "beta:events", "acm:*", "*:acme", "events", "*"}, False),
+        (set(), False),
+    ],
+)
+def test_an_exchange_is_the_tenants_only_where_the_operator_says_so(allowed: set[str], taken: bool) -> None:
+    client = Client(engine_on_fakes(Policy(anonymous_tenant=TENANT, allowed_exchanges=frozenset(allowed))))
+
+    for answer in (
+        ask(client, a_webhook(), an_amqp()),
+        client.send("POST", UPLOADS, UPLOAD | {"callbacks": [a_webhook(), an_amqp()]}),
+    ):
+        if taken:
+            assert answer.status < 300
+        else:
+            assert_refused(answer, 1, "exchange", saying="ask the operator to allow it")
+
+
 # -- what is kept and shown --------------------------------------------------------------------------------------------
 
 

@@ -170,6 +170,24 @@ def test_callbacks_and_their_properties_are_kept_with_the_job() -> None:
     assert (command().callbacks, command().properties) == ("[]", "{}")
 
 
+@pytest.mark.parametrize(("allowed", "status"), [({"beta:x", "acme:y"}, 422), (set(), 422), ({"acme:x"}, 200)])
+def test_an_exchange_is_the_tenants_only_where_the_operator_says_so(allowed: set[str], status: int) -> None:
+    client = Client(engine_on_fakes(Policy(anonymous_tenant=ACME, allowed_exchanges=frozenset(allowed))))
+    callback = {"amqp": {"exchange": "x"}}
+    ingest = {"artifact": "a", "collection": "Of acme", "input": {"type": "text", "value": "some words"}}
+
+    ingested = client.send("POST", "/v1/artifacts/ingest/async", {"ingest_body": ingest, "callback": callback})
+    left = client.send("GET", "/forebay/v1/collections").json["data"]
+    gone = {"collection": "Of acme", "artifact": "a"}
+    deleted = client.send("POST", "/v1/artifacts/delete/async", {"delete_body": gone, "callback": callback})
+
+    assert (ingested.status, deleted.status, len(left)) == (status, status, int(status == 200))
+    if status == 422:
+        (problem,) = ingested.json["detail"]
+        assert (problem["loc"], problem["type"]) == (["body", "callback", "amqp", "exchange"], "exchange_forbidden")
+        assert problem["msg"] == "Exchange should be one that the operator allows for this tenant"
+
+
 def test_task_ids_are_uuids_and_differ() -> None:
     engine = engine_on_fakes()
 

@@ -38,9 +38,10 @@ def kept_callbacks(
 ) -> Kept:
     """The callbacks of a request, ready to be kept beside its properties.
 
-    Raises CallerError invalid_request: nothing may be sent to a URL, or it is too much to keep; TransientError.
+    Raises CallerError invalid_request: nothing may be sent to a URL or an exchange, or it is too much to keep;
+    TransientError.
     """
-    _refuse_bad(engine, given)
+    _refuse_bad(engine, tenant, given)
     made = {at: _new_secret() for at, each in enumerate(given) if isinstance(each, WebhookBody) and not each.secret}
     kept = callbacks_text([_callback(engine, tenant, each, made.get(at)) for at, each in enumerate(given)])
     if json_bytes(properties or {}) + len(kept.encode()) > CALLER_BYTES_MOST:
@@ -50,16 +51,23 @@ def kept_callbacks(
     return Kept(kept, made)
 
 
-def _refuse_bad(engine: Engine, given: Sequence[Body]) -> None:
-    urls = ((at, each.url) for at, each in enumerate(given) if isinstance(each, WebhookBody))
-    reasons = ((at, refused_webhook(url, engine.policy.reach)) for at, url in urls)
-    problems = tuple(
-        Problem(("body", "callbacks", at, "url"), f"{reason}; give an https URL of a public host", "url_forbidden")
-        for at, reason in reasons
-        if reason is not None
-    )
+def _refuse_bad(engine: Engine, tenant: TenantId, given: Sequence[Body]) -> None:
+    seen = [_problem(engine, tenant, each, ("body", "callbacks", at)) for at, each in enumerate(given)]
+    problems = tuple(each for each in seen if each is not None)
     if problems:
         raise CallerError("invalid_request", problems=problems)
+
+
+def _problem(engine: Engine, tenant: TenantId, body: Body, place: tuple[str | int, ...]) -> Problem | None:
+    match body:
+        case WebhookBody():
+            reason = refused_webhook(body.url, engine.policy.reach)
+            said = f"{reason}; give an https URL of a public host"
+            return Problem((*place, "url"), said, "url_forbidden") if reason is not None else None
+        case AmqpBody():
+            said = f"exchange {body.exchange} is not allowed for this tenant; ask the operator to allow it"
+            allowed = engine.policy.allows_exchange(tenant, body.exchange)
+            return None if allowed else Problem((*place, "exchange"), said, "exchange_forbidden")
 
 
 def _new_secret() -> str:

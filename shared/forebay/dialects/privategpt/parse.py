@@ -23,6 +23,7 @@ from forebay.dialects.privategpt.words import NAME
 from forebay.domain import keys
 from forebay.domain.callbacks import Callback as Target
 from forebay.domain.callbacks import Means, callbacks_text
+from forebay.domain.errors import CallerError, Problem
 from forebay.domain.events import JOB_ENDS, JOB_PROGRESS
 from forebay.domain.requests import (
     BadSource,
@@ -51,8 +52,10 @@ def new_task_id(engine: Engine) -> str:
 def submit_command(call: Call, body: IngestBody | IngestFileBody, task_id: str, callback: Callback | None) -> SubmitJob:
     """The command that a request to ingest means. The task's id is its idempotency key, and so finds its job.
 
-    The first to use a collection by a name that is none of ours leaves that name with the collection.
+    The first to use a collection by a name that is none of ours leaves that name with the collection. Raises
+    CallerError invalid_request.
     """
+    targets = _targets(call, callback, (*JOB_ENDS, JOB_PROGRESS))
     engine, collection = call.engine, keys.collection_called(body.collection)
     if collection != body.collection:
         name = CollectionChange(properties=json.dumps({NAME: {"name": body.collection}}))
@@ -64,7 +67,7 @@ def submit_command(call: Call, body: IngestBody | IngestFileBody, task_id: str, 
         collection=collection,
         documents=(document,),
         options=replace(default_options(engine, call.tenant, collection), wordless=blank),
-        callbacks=_targets(callback, (*JOB_ENDS, JOB_PROGRESS)),
+        callbacks=targets,
         properties=_properties(callback),
         idempotency_key=task_id,
         dialect=NAME,
@@ -76,12 +79,12 @@ def submit_command(call: Call, body: IngestBody | IngestFileBody, task_id: str, 
 def remove_command(
     call: Call, body: DeleteIngestedDocumentBody, task_id: str, callback: Callback | None
 ) -> RemoveDocuments:
-    """The command that a request to delete means."""
+    """The command that a request to delete means. Raises CallerError invalid_request."""
     return RemoveDocuments(
         tenant=call.tenant,
         collection=keys.collection_called(body.collection),
         ids=(body.artifact,),
-        callbacks=_targets(callback, JOB_ENDS),
+        callbacks=_targets(call, callback, JOB_ENDS),
         properties=_properties(callback),
         idempotency_key=task_id,
         dialect=NAME,
@@ -93,15 +96,20 @@ def _memo(task_id: str, collection: str, artifact: str) -> str:
     return json.dumps({"task_id": task_id, "collection": collection, "artifact": artifact})
 
 
-def _targets(callback: Callback | None, events: tuple[str, ...]) -> str:
+def _targets(call: Call, callback: Callback | None, events: tuple[str, ...]) -> str:
     """Whom to tell of these events, as jobs keep it."""
     if callback is None:
         return callbacks_text([])
+    exchange = callback.amqp.exchange
+    if not call.engine.policy.allows_exchange(call.tenant, exchange):
+        said = "Exchange should be one that the operator allows for this tenant"
+        place = ("body", "callback", "amqp", "exchange")
+        raise CallerError("invalid_request", problems=(Problem(place, said, "exchange_forbidden", given=exchange),))
     given = callback.amqp.model_dump(exclude_none=True)
     named: dict[str, str] = {
         stage: given[f"routing_key_{stage}"] for stage in STAGES if f"routing_key_{stage}" in given
     }
-    return callbacks_text([Target(Means.AMQP, events, exchange=given["exchange"], routing_keys=named)])
+    return callbacks_text([Target(Means.AMQP, events, exchange=exchange, routing_keys=named)])
 
 
 def _properties(callback: Callback | None) -> str:
