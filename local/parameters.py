@@ -29,8 +29,8 @@ class Wishes:
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Wishes":
         """Read FOREBAY_ANONYMOUS_TENANT (unset = `local`, set but empty = off), FOREBAY_ALLOW_PRIVATE_CALLBACKS,
-        which lets webhooks be http, and webhooks and url sources lead to private addresses, FOREBAY_LIMITS, and
-        FOREBAY_BROKER_URL."""
+        which lets webhooks be http, the broker's URL begin with amqp://, and webhooks and url sources lead to private
+        addresses, FOREBAY_LIMITS, and FOREBAY_BROKER_URL."""
         return cls(
             anonymous_tenant=environment.get("FOREBAY_ANONYMOUS_TENANT", "local"),
             allow_private_callbacks="1" if environment.get("FOREBAY_ALLOW_PRIVATE_CALLBACKS", "") in YES else "",

@@ -7,9 +7,13 @@ import pytest
 
 from forebay.bootstrap import core, delivering, fetching, indexed, sealing
 from forebay.bootstrap.core import NotGiven
+from forebay.domain.delivery import BrokerMessage
 from forebay.service.engine import Engine
+from tests.aws import aws, client
 from tests.unit.test_config import NEEDED
 from tests.web_server import free_port
+
+__all__ = ["aws"]
 
 CORE = {"records", "objects", "queues", "bus"}
 NO_PORTS = {"now", "new_id", "remaining_seconds", "sleep", "policy"}
@@ -66,3 +70,18 @@ def test_where_webhooks_may_go_is_the_operators_decision(monkeypatch: pytest.Mon
     private = delivering.delivering_engine().webhooks.post(url, {}, b"{}")
 
     assert (public.error, private.error) == ("url_forbidden", "url_unreachable")
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(("private", "code"), [("", "broker_not_configured"), ("1", "broker_unreachable")])
+def test_only_a_laptop_reaches_its_broker_in_clear_text(
+    monkeypatch: pytest.MonkeyPatch, private: str, code: str
+) -> None:
+    url = f"amqp://127.0.0.1:{free_port()}/"
+    client("ssm").put_parameter(Name="/forebay/broker", Value=url, Type="SecureString", Overwrite=True)
+    monkeypatch.setenv("FOREBAY_BROKER_URL_PARAMETER", "/forebay/broker")
+    monkeypatch.setenv("FOREBAY_ALLOW_PRIVATE_CALLBACKS", private)
+
+    reply = delivering.delivering_engine().broker.publish(BrokerMessage("events", "done", b"{}", "evt_1"))
+
+    assert reply.error == code

@@ -4,7 +4,7 @@ A connection is not kept, because a sandbox that is frozen between two invocatio
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,10 +25,14 @@ from pika.exceptions import (
 
 from forebay.domain.delivery import BrokerMessage, Reply
 from forebay.domain.errors import TransientError
+from forebay.domain.web_address import Reach
 
 _log = logging.getLogger(__name__)
 
-_SCHEMES: Final = ("amqp://", "amqps://")
+_SCHEMES: Final[Mapping[Reach, tuple[str, ...]]] = {  # in clear text only on a laptop
+    Reach.PUBLIC: ("amqps://",),
+    Reach.ANYWHERE: ("amqps://", "amqp://"),
+}
 _HEARTBEAT_SECONDS: Final = 30  # longer than a connection lives: for brokers that insist on one
 
 
@@ -40,6 +44,10 @@ class Patience:
     open: float = 8.0  # until it has let us in there: TCP, TLS, AMQP
     publish: float = 6.0  # from then on, until the message is confirmed and the connection closed
     blocked: float = 4.0  # of these, for which it may be short of memory or disk
+
+
+class _OtherScheme(ValueError):
+    """Not the URL of a broker, or of one to be reached in clear text, with its password."""
 
 
 class _Overdue(Exception):
@@ -65,10 +73,11 @@ class BrokerUrl(Protocol):
 
 
 class AmqpBroker:
-    """Broker over pika."""
+    """Broker over pika: TLS always, unless the reach includes private networks."""
 
-    def __init__(self, url: BrokerUrl, patience: Patience = Patience()) -> None:
+    def __init__(self, url: BrokerUrl, reach: Reach, patience: Patience = Patience()) -> None:
         self._url = url
+        self._schemes = _SCHEMES[reach]
         self._patience = patience
 
     def publish(self, message: BrokerMessage) -> Reply:
@@ -79,12 +88,12 @@ class AmqpBroker:
             return _failed("broker_unreachable", error)
         if not url:
             return Reply(error="broker_not_configured")
-        if not message.exchange:
-            return Reply(error="exchange_missing")
         try:
-            parameters = _parameters(url, self._patience)
+            parameters = _parameters(url, self._schemes, self._patience)
         except _UNREADABLE as error:
             return _failed("broker_not_configured", error)
+        if not message.exchange:
+            return Reply(error="exchange_missing")
         try:
             with _connected(parameters, self._patience.publish) as connection:
                 return _published(connection, message)
@@ -94,10 +103,10 @@ class AmqpBroker:
             return _failed("broker_unreachable", error)
 
 
-def _parameters(url: str, patience: Patience) -> pika.URLParameters:
+def _parameters(url: str, schemes: tuple[str, ...], patience: Patience) -> pika.URLParameters:
     """The URL as pika reads it; TLS holds certificates against the machine's authorities."""
-    if not url.startswith(_SCHEMES):
-        raise ValueError("not the URL of a broker")
+    if not url.startswith(schemes):
+        raise _OtherScheme
     parameters = pika.URLParameters(url)
     parameters.heartbeat = _HEARTBEAT_SECONDS
     parameters.socket_timeout = patience.connect

@@ -20,7 +20,7 @@ def delivering_engine() -> Engine:
         {
             **{name: core_port(name) for name in ("records", "objects", "queues")},
             "webhooks": HttpWebhooks(GuardedConnections(told.policy.reach)),
-            "broker": AmqpBroker(SsmParameter(aws.ssm, told.broker_url_parameter)),
+            "broker": AmqpBroker(SsmParameter(aws.ssm, told.broker_url_parameter), told.policy.reach),
             "vault": vault(),
         },
         told.policy,

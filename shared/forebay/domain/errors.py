@@ -119,7 +119,7 @@ _ROWS: Final[tuple[ErrorKind, ...]] = (
     ErrorKind("webhook_redirect", 0, "deliver", True, "The webhook's receiver answered with a redirect.",
               "Redirects are not followed: name the URL that they lead to in the next job."),
     ErrorKind("broker_not_configured", 0, "deliver", True, "The operator has named no AMQP broker.",
-              "Ask the operator to set the stack's BrokerUrlParameter."),
+              "Ask the operator to set the stack's BrokerUrlParameter, to a URL that begins with amqps://."),
     ErrorKind("broker_unreachable", 0, "deliver", True, "The AMQP broker did not answer, or closed the connection.",
               "Ask the operator; the event is sent again by itself."),
     ErrorKind("exchange_missing", 0, "deliver", True, "The exchange does not exist, or may not be published to.",

@@ -19,6 +19,7 @@ from forebay.adapters.amqp_broker import AmqpBroker, Patience
 from forebay.adapters.memory_delivery import MemoryBroker
 from forebay.domain.delivery import BrokerMessage, Reply
 from forebay.domain.errors import TransientError
+from forebay.domain.web_address import Reach
 from tests.conformance.ports.broker_suite import BrokerSuite, Seen, Subject, a_message
 from tests.rabbitmq import PASSWORD, RabbitMQ, rabbit
 from tests.web_server import free_port
@@ -40,6 +41,11 @@ class Named:
 
     def forget(self) -> None:
         self.forgotten += 1
+
+
+def a_broker(url: str, patience: Patience | None = None) -> AmqpBroker:
+    """The broker at this URL, with TLS or without."""
+    return AmqpBroker(Named(url), Reach.ANYWHERE, patience or Patience())
 
 
 class TestMemoryBroker(BrokerSuite):
@@ -81,7 +87,7 @@ class TestAmqpBroker(BrokerSuite):
                 for how, said, body in rabbit.taken(queues[exchange])
             ]
 
-        return Subject(AmqpBroker(Named(rabbit.url())), AmqpBroker(Named("")), bind, seen, rabbit.away)
+        return Subject(a_broker(rabbit.url()), a_broker(""), bind, seen, rabbit.away)
 
 
 # -- what only a real broker does --------------------------------------------------------------------------------------
@@ -92,16 +98,31 @@ def test_a_broker_is_trusted_by_its_certificate_and_name_alone(rabbit: RabbitMQ)
     rabbit.bind(message.exchange, message.routing_key)
     urls = (rabbit.secure_url_trusted(), rabbit.secure_url_trusted("127.0.0.1"), rabbit.secure_url())
 
-    replies = [AmqpBroker(Named(url)).publish(message).error for url in urls]
+    replies = [AmqpBroker(Named(url), Reach.PUBLIC).publish(message).error for url in urls]
 
     assert replies == ["", "broker_unreachable", "broker_unreachable"]
+
+
+def test_a_broker_is_not_told_in_clear_text_unless_this_is_a_laptop(
+    rabbit: RabbitMQ, caplog: pytest.LogCaptureFixture
+) -> None:
+    message = a_message()
+    rabbit.bind(message.exchange, message.routing_key)
+
+    with everything_logged(caplog):
+        reply = AmqpBroker(Named(rabbit.url()), Reach.PUBLIC).publish(message)
+
+    assert reply == Reply(error="broker_not_configured")
+    assert told(caplog) == ["broker_not_configured"]
+    assert_nothing_secret(caplog)
+    assert AmqpBroker(Named(rabbit.url()), Reach.ANYWHERE).publish(message) == Reply()
 
 
 def test_the_url_is_asked_for_anew_once_the_broker_did_not_let_us_in(rabbit: RabbitMQ) -> None:
     message = a_message()
     rabbit.bind(message.exchange, message.routing_key)
     named = Named(rabbit.url(password="old"))
-    broker = AmqpBroker(named)
+    broker = AmqpBroker(named, Reach.ANYWHERE)
 
     assert broker.publish(message) == Reply(error="broker_unreachable")
     assert named.forgotten == 1
@@ -117,7 +138,7 @@ def test_an_exchange_that_may_not_be_published_to_is_as_good_as_missing(rabbit: 
     rabbit.control("add_user", "reader", "secret")
     rabbit.control("set_permissions", "reader", "^$", "^$", ".*")
 
-    reply = AmqpBroker(Named(rabbit.url(user="reader", password="secret"))).publish(message)
+    reply = a_broker(rabbit.url(user="reader", password="secret")).publish(message)
 
     assert reply == Reply(error="exchange_missing")
 
@@ -130,7 +151,7 @@ def test_a_message_that_a_full_queue_rejects_is_not_confirmed(rabbit: RabbitMQ) 
         queue = channel.queue_declare("", arguments=full).method.queue
         channel.queue_bind(queue, message.exchange, message.routing_key)
 
-        reply = AmqpBroker(Named(rabbit.url())).publish(message)
+        reply = a_broker(rabbit.url()).publish(message)
 
     assert reply == Reply(error="not_confirmed")
 
@@ -146,7 +167,7 @@ def test_no_connection_is_left_behind(rabbit: RabbitMQ) -> None:
     before = open_files()
 
     for message in (bound, a_message(), BrokerMessage(bound.exchange, "nobody", b"{}", "evt_1")):
-        AmqpBroker(Named(rabbit.url())).publish(message)
+        a_broker(rabbit.url()).publish(message)
 
     assert open_files() == before
 
@@ -252,7 +273,7 @@ def test_whatever_a_broker_does_it_is_over_in_time_and_leaves_nothing(
     with everything_logged(caplog), playing(step, then) as (url, played):
         begun = time.monotonic()
 
-        reply = AmqpBroker(Named(url), Patience() if then is hangs_up else HASTE).publish(a_message())
+        reply = a_broker(url, None if then is hangs_up else HASTE).publish(a_message())
 
         assert played.is_set()
         assert reply == Reply(error=code)
@@ -285,7 +306,7 @@ def assert_nothing_secret(caplog: pytest.LogCaptureFixture) -> None:
 def test_where_no_broker_is_there_is_nobody_to_reach(host: str) -> None:
     url = f"amqp://tester:secret@{host}/"
 
-    assert AmqpBroker(Named(url), HASTE).publish(a_message()) == Reply(error="broker_unreachable")
+    assert a_broker(url, HASTE).publish(a_message()) == Reply(error="broker_unreachable")
 
 
 @pytest.mark.parametrize(
@@ -297,7 +318,7 @@ def test_a_url_that_cannot_be_read_is_no_broker(rest: str, caplog: pytest.LogCap
     url = rest.format("tester:" + quote(PASSWORD, safe=""))
 
     with everything_logged(caplog):
-        assert AmqpBroker(Named(url), HASTE).publish(a_message()) == Reply(error="broker_not_configured")
+        assert a_broker(url, HASTE).publish(a_message()) == Reply(error="broker_not_configured")
     assert told(caplog) == ["broker_not_configured"]
     assert_nothing_secret(caplog)
 
@@ -307,12 +328,12 @@ def test_a_url_that_cannot_be_had_now_may_be_had_later() -> None:
         def __call__(self) -> str:
             raise TransientError("a parameter failed")
 
-    assert AmqpBroker(Unwell("")).publish(a_message()) == Reply(error="broker_unreachable")
+    assert AmqpBroker(Unwell(""), Reach.PUBLIC).publish(a_message()) == Reply(error="broker_unreachable")
 
 
 def test_a_wrong_password_is_in_no_log(rabbit: RabbitMQ, caplog: pytest.LogCaptureFixture) -> None:
     with everything_logged(caplog):
-        AmqpBroker(Named(rabbit.url(user="nobody"))).publish(a_message())
+        a_broker(rabbit.url(user="nobody")).publish(a_message())
 
     assert told(caplog) == ["broker_unreachable"]
     assert_nothing_secret(caplog)
