@@ -13,7 +13,6 @@ from forebay.domain.errors import DocumentError
 from forebay.domain.web_address import refused_webhook, web_address
 
 WALL_SECONDS: Final = 10.0
-_HEADERS: Final = {"Accept": "*/*", "User-Agent": "forebay"}
 _DIGITS_READ: Final = 9  # some 30 years
 _utc_now: Final = partial(datetime.now, UTC)
 
@@ -38,9 +37,7 @@ class HttpWebhooks:
             return Reply(error="url_forbidden")
         deadline = time.monotonic() + self._wall_seconds
         try:
-            with self._connections.open(
-                web_address(url), {**_HEADERS, **headers}, deadline, method="POST", body=body
-            ) as response:
+            with self._connections.open(web_address(url), headers, deadline, method="POST", body=body) as response:
                 return answered(
                     response.status, retry_after_seconds(response.getheader("Retry-After", ""), self._now())
                 )

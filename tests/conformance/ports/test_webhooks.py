@@ -90,9 +90,20 @@ def test_a_request_carries_nothing_of_ours(server: WebServer, monkeypatch: pytes
         posted(server)
 
     (_, second) = taken_by(server, "/a")
-    ours = {"host", "accept", "accept-encoding", "user-agent", "connection", "content-length"}
+    ours = {"host", "accept-encoding", "connection", "content-length"}
     assert set(second.headers) == ours | set(HEADERS)
     assert second.headers["host"] == f"127.0.0.1:{server.port}"
+
+
+def test_no_header_comes_twice(server: WebServer) -> None:
+    server.answers("/a")
+    given_ = {**HEADERS, "user-agent": "forebay", "accept": "application/json"}
+
+    HttpWebhooks(GuardedConnections(Reach.ANYWHERE)).post(server.url("/a"), given_, BODY)
+
+    (request,) = server.asked
+    names = [line.partition(":")[0].lower() for line in request.partition("\r\n\r\n")[0].split("\r\n")[1:]]
+    assert sorted(names) == sorted(set(names))
 
 
 def test_an_endless_answer_is_not_read(server: WebServer) -> None:
