@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import pytest
 
+from forebay.adapters.http_webhooks import WALL_SECONDS
 from forebay.config import MissingSettings, Settings
 from forebay.domain.commands import COMMANDS, DeliverEvent
 from forebay.domain.document import TenantId
@@ -339,6 +340,15 @@ def test_a_function_is_told_everything_that_its_settings_need_and_nothing_else(f
 
     assert needed() - told - GIVEN_BY_LAMBDA == set()
     assert {name for name in told if name.startswith("FOREBAY_")} - known() == set()
+
+
+@pytest.mark.parametrize("function", ["FetchFunction", "DeliverFunction"])
+def test_names_of_foreign_hosts_are_looked_up_in_time(function: str) -> None:
+    own = resources("AWS::Serverless::Function")[function].get("Environment", {}).get("Variables", {})
+    options = dict(option.split(":") for option in own.get("RES_OPTIONS", "timeout:5 attempts:2").split())
+
+    lookup = int(options["timeout"]) * int(options["attempts"])
+    assert 2 * lookup < WALL_SECONDS  # the C library tries a name as it is, then below the machine's own domain
 
 
 @pytest.mark.parametrize("place", ["default", "local"])
