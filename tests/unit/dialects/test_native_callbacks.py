@@ -3,15 +3,17 @@
 import json
 import logging
 from base64 import b64encode
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
 
 from forebay.adapters.memory import MemoryBus, MemoryQueues, MemoryRecords
+from forebay.adapters.memory_delivery import MemoryVault
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain import keys
 from forebay.domain.callbacks import Callback, Means, callbacks_of
-from forebay.domain.document import JobId
+from forebay.domain.document import JobId, TenantId
 from forebay.domain.events import EVENT_TYPES, JOB_ENDS, JOB_PROGRESS
 from forebay.domain.records import text
 from forebay.service.engine import Policy
@@ -306,6 +308,67 @@ def test_callbacks_of_an_upload_that_starts_no_job_are_refused() -> None:
     answer = Client().send("POST", UPLOADS, UPLOAD | {"start": False, "callbacks": [a_webhook()]})
 
     assert_refused(answer, saying="give them to the job")
+
+
+class CountingVault(MemoryVault):
+    """How often it was asked to seal."""
+
+    sealed = 0
+
+    def seal(self, secret: str, tenant: TenantId) -> str:
+        self.sealed += 1
+        return super().seal(secret, tenant)
+
+
+@pytest.fixture
+def counting() -> tuple[Client, CountingVault]:
+    """A client, and the vault that seals for it."""
+    vault = CountingVault()
+    return Client(replace(engine_on_fakes(), vault=vault)), vault
+
+
+def test_a_dry_run_checks_callbacks_and_seals_nothing(counting: tuple[Client, CountingVault]) -> None:
+    client, vault = counting
+    documents = [{"source": {"type": "text", "text": "hello"}}]
+    body = {"collection": "manuals", "documents": documents, "callbacks": [a_webhook()]}
+
+    assert client.send("POST", f"{JOBS}?dry_run=true", body).status == 200
+
+    refused = client.send("POST", f"{JOBS}?dry_run=true", body | {"callbacks": [a_webhook(url="https://10.0.0.1/")]})
+    assert_refused(refused, 0, "url")
+    assert vault.sealed == 0
+
+
+def test_nothing_is_sealed_for_a_job_that_is_there_already(counting: tuple[Client, CountingVault]) -> None:
+    client, vault = counting
+    key = {"Idempotency-Key": "k"}
+
+    first, again, other = (
+        ask(client, a_webhook(secret=secret), {"type": "webhook", "url": HOOK}, headers=key)
+        for secret in (SECRET, SECRET, OTHER)
+    )
+
+    assert (first.status, again.status, other.status) == (202, 200, 409)
+    assert (again.json["id"], again.headers["idempotency-replayed"]) == (first.json["id"], "true")
+    assert other.json["code"] == "idempotency_key_reused"
+    assert vault.sealed == 2
+
+
+def test_nothing_is_sealed_for_what_is_refused_anyhow(counting: tuple[Client, CountingVault]) -> None:
+    client, vault = counting
+    long = {"p": "x" * 17_000}
+    uneven = {"chunk_tokens": 100, "overlap_tokens": 60}
+
+    answers = [
+        ask(client, a_webhook(), properties=long),
+        ask(client, a_webhook(), options=uneven),
+        ask(client, a_webhook(), an_amqp(exchange="")),
+        client.send("POST", UPLOADS, UPLOAD | {"callbacks": [a_webhook()], "size_bytes": 10**12}),
+        client.send("POST", UPLOADS, UPLOAD | {"callbacks": [a_webhook(url="https://10.0.0.1/")]}),
+    ]
+
+    assert [answer.status for answer in answers] == [422] * 5
+    assert vault.sealed == 0
 
 
 @pytest.mark.parametrize("documents", [1, 26])

@@ -1,9 +1,12 @@
-"""From the callbacks of a request to those that are kept with its job: checked, their secrets sealed."""
+"""From the callbacks of a request to those that are kept with its job: checked, then their secrets sealed.
+
+A key is asked to seal each secret, so nothing is sealed that need not be kept.
+"""
 
 import secrets
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import JsonValue
@@ -33,29 +36,46 @@ class Kept:
     made: Mapping[int, str]  # by position; for the answer to this request, kept nowhere
 
 
-def kept_callbacks(
-    engine: Engine, tenant: TenantId, given: Sequence[Body], properties: Mapping[str, JsonValue] | None = None
-) -> Kept:
-    """The callbacks of a request, ready to be kept beside its properties.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The callbacks of a request, and the properties that are kept beside them."""
 
-    Raises CallerError invalid_request: nothing may be sent to a URL or an exchange, or it is too much to keep;
-    TransientError.
-    """
-    _refuse_bad(engine, tenant, given)
-    made = {at: _new_secret() for at, each in enumerate(given) if isinstance(each, WebhookBody) and not each.secret}
-    kept = callbacks_text([_callback(engine, tenant, each, made.get(at)) for at, each in enumerate(given)])
-    if json_bytes(properties or {}) + len(kept.encode()) > CALLER_BYTES_MOST:
-        said = f"properties and callbacks: at most {CALLER_BYTES_MOST} bytes of JSON, with the secrets encrypted"
-        place = ("body", "callbacks" if given else "properties")
-        raise CallerError("invalid_request", problems=(Problem(place, said, "too_large"),))
-    return Kept(kept, made)
+    callbacks: Sequence[Body]
+    properties: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-def _refuse_bad(engine: Engine, tenant: TenantId, given: Sequence[Body]) -> None:
-    seen = [_problem(engine, tenant, each, ("body", "callbacks", at)) for at, each in enumerate(given)]
+def check_callbacks(engine: Engine, tenant: TenantId, asked: Asked) -> None:
+    """Raises CallerError invalid_request: nothing may be sent to a URL or an exchange, or even with the secrets in
+    clear it is too much to keep."""
+    seen = [_problem(engine, tenant, each, ("body", "callbacks", at)) for at, each in enumerate(asked.callbacks)]
     problems = tuple(each for each in seen if each is not None)
     if problems:
         raise CallerError("invalid_request", problems=problems)
+    _fitting(asked, [_callback(each, _given_secrets(each)) for each in asked.callbacks])
+
+
+def kept_callbacks(engine: Engine, tenant: TenantId, asked: Asked) -> Kept:
+    """The callbacks that were checked, ready to be kept beside their properties.
+
+    Raises CallerError invalid_request: with the secrets sealed it is too much to keep; TransientError.
+    """
+    hidden = (at for at, each in enumerate(asked.callbacks) if isinstance(each, WebhookBody) and not each.secret)
+    made = {at: _new_secret() for at in hidden}
+    kept = []
+    for at, each in enumerate(asked.callbacks):
+        clear = (made[at],) if at in made else _given_secrets(each)
+        kept.append(_callback(each, tuple(engine.vault.seal(secret, tenant) for secret in clear)))
+    return Kept(_fitting(asked, kept), made)
+
+
+def _fitting(asked: Asked, callbacks: Sequence[Callback]) -> str:
+    """The callbacks as they are kept. Raises CallerError invalid_request where that is too much."""
+    text = callbacks_text(callbacks)
+    if json_bytes(asked.properties) + len(text.encode()) > CALLER_BYTES_MOST:
+        said = f"properties and callbacks: at most {CALLER_BYTES_MOST} bytes of JSON, with the secrets encrypted"
+        place = ("body", "callbacks" if callbacks else "properties")
+        raise CallerError("invalid_request", problems=(Problem(place, said, "too_large"),))
+    return text
 
 
 def _problem(engine: Engine, tenant: TenantId, body: Body, place: tuple[str | int, ...]) -> Problem | None:
@@ -74,12 +94,14 @@ def _new_secret() -> str:
     return SECRET_PREFIX + b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
 
 
-def _callback(engine: Engine, tenant: TenantId, body: Body, made: str | None) -> Callback:
+def _given_secrets(body: Body) -> tuple[str, ...]:
+    return (body.secret or ()) if isinstance(body, WebhookBody) else ()
+
+
+def _callback(body: Body, kept_secrets: tuple[str, ...]) -> Callback:
     match body:
         case WebhookBody():
-            clear = body.secret or ((made,) if made is not None else ())
-            sealed = tuple(engine.vault.seal(secret, tenant) for secret in clear)
-            return Callback(Means.WEBHOOK, tuple(body.events or JOB_ENDS), url=body.url, secrets=sealed)
+            return Callback(Means.WEBHOOK, tuple(body.events or JOB_ENDS), url=body.url, secrets=kept_secrets)
         case AmqpBody():
             given = {stage: getattr(body, f"routing_key_{stage}") for stage in _STAGES}
             usual = (*JOB_ENDS, JOB_PROGRESS) if body.routing_key_progress is not None else JOB_ENDS

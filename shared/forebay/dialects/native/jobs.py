@@ -1,5 +1,6 @@
 """Jobs and uploads: documents in, and what became of them."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Final
 
@@ -8,19 +9,20 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Header, Que
 
 from forebay.dialects.dialect import JSON, Endpoint, Scope, call_of
 from forebay.dialects.native import parse, render, words
-from forebay.dialects.native.callbacks import kept_callbacks
+from forebay.dialects.native.callbacks import Asked, check_callbacks, kept_callbacks
 from forebay.dialects.native.queries import JobsQuery, RowsQuery, SubmitQuery
 from forebay.dialects.native.requests import JobRequest, UploadRequest
 from forebay.dialects.native.responses import DryRunBody, JobBody, JobsBody, RowsBody, UploadBody
 from forebay.domain.document import JobId
 from forebay.domain.fingerprint import request_sha256
 from forebay.domain.job import JobKind, Redo
-from forebay.domain.requests import Window
+from forebay.domain.requests import SubmitJob, Window
 from forebay.service.cancel import cancel_job as cancel
+from forebay.service.engine import Engine
 from forebay.service.restart import restart_job as restart
-from forebay.service.submit import dry_run, submit
+from forebay.service.submit import Submitted, dry_run, replayed, submit
 from forebay.service.uploads import request_upload
-from forebay.service.watch import JobFilter, find_job, fresh_view, job_view, job_views, row_views, view_of
+from forebay.service.watch import JobFilter, find_job, fresh_view, job_view, job_views, named_job, row_views, view_of
 
 _IDEMPOTENCY: Final = "Same key and same body: the stored job again, with `Idempotency-Replayed: true`."
 
@@ -45,18 +47,36 @@ def submit_job(
     call = call_of(request)
     path = f"{words.BASE}/jobs"
     sha256 = request_sha256(path, request.json_body)
-    kept = kept_callbacks(call.engine, call.tenant, body.callbacks, body.properties)
-    asked = parse.submit_command(call.engine, call.tenant, body, idempotency_key=idempotency_key, sha256=sha256)
-    command = replace(asked, callbacks=kept.text)
+    asked = Asked(body.callbacks, body.properties)
+    check_callbacks(call.engine, call.tenant, asked)
+    command = parse.submit_command(call.engine, call.tenant, body, idempotency_key=idempotency_key, sha256=sha256)
     if query.dry_run:
         return Response(200, JSON, render.dry_run(dry_run(call.engine, command)))
-    submitted = submit(call.engine, command)
+    submitted, made_secrets = _submitted(call.engine, command, asked)
     headers = {"Location": words.job_path(submitted.job.id)}
     if submitted.replayed:
         headers["Idempotency-Replayed"] = "true"
         return Response(200, JSON, render.job(view_of(call.engine, submitted.job)), headers=headers)
     view = fresh_view(submitted.job, submitted.refused)
-    return Response(202, JSON, render.job(view, kept.made), headers=headers)
+    return Response(202, JSON, render.job(view, made_secrets), headers=headers)
+
+
+def _submitted(engine: Engine, command: SubmitJob, asked: Asked) -> tuple[Submitted, Mapping[int, str]]:
+    """The job, and the secrets that were made for it: nothing is sealed for one that is there already."""
+    stored = _stored(engine, command) if asked.callbacks else None
+    if stored is not None:
+        return stored, {}
+    kept = kept_callbacks(engine, command.tenant, asked)
+    return submit(engine, replace(command, callbacks=kept.text)), kept.made
+
+
+def _stored(engine: Engine, command: SubmitJob) -> Submitted | None:
+    """The job that is there already under the command's key. Raises CallerError idempotency_key_reused."""
+    key = command.idempotency_key
+    found = named_job(engine, command.tenant, command.dialect, key) if key is not None else None
+    if found is None:
+        return None
+    return replayed(engine, replace(found, request_sha256=command.request_sha256, kind=command.kind))
 
 
 def list_jobs(request: Request, query: Annotated[JobsQuery, Query()]) -> JobsBody:
@@ -134,7 +154,9 @@ def create_upload(request: Request, body: Annotated[UploadRequest, Body()]) -> R
     """
     call = call_of(request)
     asked = parse.upload_command(call.engine, call.tenant, body)
-    kept = kept_callbacks(call.engine, call.tenant, body.callbacks)
+    callbacks = Asked(body.callbacks)
+    check_callbacks(call.engine, call.tenant, callbacks)
+    kept = kept_callbacks(call.engine, call.tenant, callbacks)
     made = request_upload(call.engine, replace(asked, callbacks=kept.text))
     headers = {} if made.job_id is None else {"Location": words.job_path(made.job_id)}
     return Response(201, JSON, render.upload(made, kept), headers=headers)
