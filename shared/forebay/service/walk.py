@@ -7,7 +7,7 @@ from forebay.domain.requests import Window
 from forebay.service.cursors import read_cursor, write_cursor
 from forebay.service.engine import Engine
 
-_ROUNDS_MOST = 40  # queries an answer; a page may come back short before the end
+_QUERIES_MOST = 40  # for an answer; a page may come back short before the end
 
 
 def walk(
@@ -26,7 +26,7 @@ def walk(
         return [], None
     shard, after = read_cursor(window.cursor, len(partitions), prefix)
     found: list[Record] = []
-    for _ in range(_ROUNDS_MOST):
+    for _ in range(_QUERIES_MOST):
         place = {"pk": partitions[shard], "sk": after} if after else None
         page = engine.records.query(
             Query(partitions[shard], prefix=prefix, limit=window.limit - len(found), after=place)

@@ -22,7 +22,7 @@ from forebay.service.walk import walk
 # Open rows, and rows at all, because the open ones are found among all: beyond, all open documents are shown as queued.
 COUNTED_RUNNING_MOST: Final = 200
 _LOOKED_THROUGH_MOST: Final = keys.ROWS_PER_SHARD * keys.JOB_SHARDS_MOST
-_ROUNDS_MOST = 20
+_QUERIES_MOST = 20  # for an answer; a page may come back short before the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def job_views(engine: Engine, tenant: TenantId, wanted: JobFilter, window: Windo
     partition = f"T#{tenant}"
     _, after = read_cursor(window.cursor, 1)
     views: list[JobView] = []
-    for _ in range(_ROUNDS_MOST):
+    for _ in range(_QUERIES_MOST):
         place = {"jpk": partition, "jsk": after, **_job_key(after)} if after else None
         query = Query(partition, Index.JOBS, newest_first=True, limit=window.limit - len(views), after=place)
         page = engine.records.query(query)
@@ -214,7 +214,7 @@ def row_views(
     partitions = [keys.job_rows(job.id, shard) for shard in range(job.shards)]
     views: list[RowView] = []
     cursor = window.cursor
-    for _ in range(_ROUNDS_MOST):
+    for _ in range(_QUERIES_MOST):
         records, cursor = walk(engine, partitions, "R#", Window(window.limit - len(views), cursor))
         found = _row_views(engine, job, [row_of(record) for record in records])
         views += [view for view in found if status is None or view.status == status]

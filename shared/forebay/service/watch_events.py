@@ -25,7 +25,7 @@ _WORST_FIRST: Final = (
     TargetState.DROPPED,
     TargetState.DELIVERED,
 )
-_ROUNDS_MOST: Final = 20  # queries an answer; a page may come back short before the end
+_QUERIES_MOST: Final = 20  # for an answer; a page may come back short before the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ def event_views(
     _, after = read_cursor(window.cursor, 1, keys.EVENTS if job_id is not None else "")
     query = _of_tenant(tenant, after) if job_id is None else _of_job(find_job(engine, tenant, job_id), after)
     views: list[EventView] = []
-    for _ in range(_ROUNDS_MOST):
+    for _ in range(_QUERIES_MOST):
         page = engine.records.query(replace(query, limit=window.limit - len(views)))
         views += _views(engine, page.records)
         if page.next is None:
