@@ -14,8 +14,7 @@ from forebay.dialects.privategpt.parse import new_task_id, remove_command, submi
 from forebay.dialects.privategpt.render import Outcome, outcome
 from forebay.dialects.privategpt.requests import AnyIngestBody, Callback, DeleteIngestedDocumentBody, FileInput
 from forebay.dialects.privategpt.responses import IngestedDoc, IngestResponse
-from forebay.domain import keys
-from forebay.domain.callbacks import Callback as Target
+from forebay.domain import callbacks, keys
 from forebay.domain.callbacks import Means, callbacks_of, callbacks_text
 from forebay.domain.delivery import BrokerMessage
 from forebay.domain.document import TenantId
@@ -164,8 +163,8 @@ def test_callbacks_and_their_properties_are_kept_with_the_job() -> None:
         (command(callback), (*JOB_ENDS, JOB_PROGRESS)),
         (remove_command(a_call(), body, "t1", callback), JOB_ENDS),
     ):
-        target = Target(Means.AMQP, types, exchange="x", routing_keys={"done": "d"})
-        assert callbacks_of(kept.callbacks) == (target,)
+        kept_callback = callbacks.Callback(Means.AMQP, types, exchange="x", routing_keys={"done": "d"})
+        assert callbacks_of(kept.callbacks) == (kept_callback,)
         assert json.loads(kept.properties) == {"a": [1]}
     assert (command().callbacks, command().properties) == ("[]", "{}")
 
@@ -207,7 +206,7 @@ def test_only_canonical_base64_is_a_file(value: str) -> None:
 
 TOLD = Told(JobKind.INGEST, "t1", "handbook", "acme", "evt_1", 3, {"tenant": "t1"})
 OURS = {"task_id": "t1", "artifact": "handbook", "collection": "acme", "event_id": "evt_1", "sequence": 3}
-TARGET = Target(Means.AMQP, exchange="x", routing_keys={"done": "done", "progress": "on", "error": "bad"})
+TARGET = callbacks.Callback(Means.AMQP, exchange="x", routing_keys={"done": "done", "progress": "on", "error": "bad"})
 DONE = Outcome("SUCCESS", IngestResponse(data=[IngestedDoc(artifact="handbook", doc_metadata={"file_name": "h.txt"})]))
 TREE = {"object": "list", "model": "private-gpt"}
 DOCUMENT = {"object": "ingest.document", "artifact": "handbook", "doc_metadata": {"file_name": "h.txt"}}
@@ -264,7 +263,7 @@ def test_a_finished_deletion_is_told_without_data_and_its_progress_never() -> No
 
 
 def test_an_event_without_a_routing_key_goes_by_its_type_and_without_properties_has_none() -> None:
-    message = amqp_message(replace(TOLD, properties={}), DONE, Target(Means.AMQP, exchange="x"))
+    message = amqp_message(replace(TOLD, properties={}), DONE, callbacks.Callback(Means.AMQP, exchange="x"))
 
     assert message is not None
     body = json.loads(message.body)
@@ -374,7 +373,7 @@ def test_every_failure_is_a_detail(kind: ErrorKind) -> None:
 def test_an_end_whose_job_is_restarted_meanwhile_is_not_told() -> None:
     scene = a_scene()
     memo = json.dumps({"task_id": "t", "artifact": "guide", "collection": "manuals"})
-    target = Target(Means.AMQP, exchange="e")
+    target = callbacks.Callback(Means.AMQP, exchange="e")
     job = scene.ingest("turbine", callbacks=callbacks_text([target]), dialect="privategpt", memo=memo)
     told = scene.event()
     before = events.message(scene.engine, job, told, target)

@@ -20,9 +20,7 @@ from forebay.dialects.privategpt.requests import (
     UriInput,
 )
 from forebay.dialects.privategpt.words import NAME
-from forebay.domain import keys
-from forebay.domain.callbacks import Callback as Target
-from forebay.domain.callbacks import Means, callbacks_text
+from forebay.domain import callbacks, keys
 from forebay.domain.errors import CallerError, Problem
 from forebay.domain.events import JOB_ENDS, JOB_PROGRESS
 from forebay.domain.requests import (
@@ -99,7 +97,7 @@ def _memo(task_id: str, collection: str, artifact: str) -> str:
 def _targets(call: Call, callback: Callback | None, events: tuple[str, ...]) -> str:
     """Whom to tell of these events, as jobs keep it."""
     if callback is None:
-        return callbacks_text([])
+        return callbacks.callbacks_text([])
     exchange = callback.amqp.exchange
     if not call.engine.policy.allows_exchange(call.tenant, exchange):
         said = "Exchange should be one that the operator allows for this tenant"
@@ -109,7 +107,8 @@ def _targets(call: Call, callback: Callback | None, events: tuple[str, ...]) -> 
     named: dict[str, str] = {
         stage: given[f"routing_key_{stage}"] for stage in STAGES if f"routing_key_{stage}" in given
     }
-    return callbacks_text([Target(Means.AMQP, events, exchange=exchange, routing_keys=named)])
+    kept = callbacks.Callback(callbacks.Means.AMQP, events, exchange=exchange, routing_keys=named)
+    return callbacks.callbacks_text([kept])
 
 
 def _properties(callback: Callback | None) -> str:
