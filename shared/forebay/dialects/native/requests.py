@@ -138,7 +138,7 @@ class AmqpBody(RequestBody):
     """A message to the operator's AMQP 0-9-1 broker. A routing key that is left out is the event's type."""
 
     type: Literal["amqp"]
-    exchange: Exchange = Field(description="It has to exist; nothing is declared. At most 127 bytes.")
+    exchange: Exchange = Field(description="It has to exist, and to be allowed by the operator. At most 127 bytes.")
     routing_key_done: RoutingKey | None = None
     routing_key_progress: RoutingKey | None = None
     routing_key_error: RoutingKey | None = None

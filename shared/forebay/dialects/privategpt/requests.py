@@ -146,7 +146,8 @@ AnyIngestBody = Annotated[
 
 
 class Amqp(ArtifactsBody):
-    """Where events are published. An event without a routing key has its type for one."""
+    """Where events are published: an exchange that the operator allows. An event without a routing key has its type for
+    one."""
 
     exchange: Named
     routing_key_done: ShortText | None = None
