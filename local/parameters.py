@@ -11,10 +11,11 @@ from typing import Any, Final
 YES: Final = frozenset({"1", "true", "yes", "on"})
 ENVIRONMENT: Final = "local"  # the environment's name in samconfig.toml
 BROKER_URL_PARAMETER: Final = "/forebay/broker-url"  # where the functions find the broker's URL, a secret
+BROKER_SCHEMES: Final = ("amqp://", "amqps://")
 
 
 class ParameterError(Exception):
-    """samconfig.toml and the template do not fit together; the message says how."""
+    """samconfig.toml, the template and the environment do not fit together; the message says how."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,15 @@ class Wishes:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Wishes":
         """Read FOREBAY_ANONYMOUS_TENANT (unset = `local`, set but empty = off), FOREBAY_ALLOW_PRIVATE_CALLBACKS,
         which lets webhooks be http, the broker's URL begin with amqp://, and webhooks and url sources lead to private
-        addresses, FOREBAY_LIMITS, and FOREBAY_BROKER_URL."""
+        addresses, FOREBAY_LIMITS, and FOREBAY_BROKER_URL. Raises ParameterError for a broker's URL that is none."""
+        broker_url = environment.get("FOREBAY_BROKER_URL", "").strip()
+        if broker_url and not broker_url.startswith(BROKER_SCHEMES):
+            raise ParameterError("FOREBAY_BROKER_URL must be like amqp://user:password@127.0.0.1/")
         return cls(
             anonymous_tenant=environment.get("FOREBAY_ANONYMOUS_TENANT", "local"),
             allow_private_callbacks="1" if environment.get("FOREBAY_ALLOW_PRIVATE_CALLBACKS", "") in YES else "",
             limits=environment.get("FOREBAY_LIMITS", "").strip(),
-            broker_url=environment.get("FOREBAY_BROKER_URL", "").strip(),
+            broker_url=broker_url,
         )
 
 

@@ -33,11 +33,17 @@ class Taken:
 class Receiver:
     """Context manager: listens inside the `with`, at a free port unless one is given.
 
-    `refuses` may say of a request's id that it is to be answered 500.
+    `refuses` may say of a request's id that it is to be answered 500; `warn` is told of requests that are passed over.
     """
 
-    def __init__(self, port: int = 0, refuses: Callable[[str], bool] = lambda _: False) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        refuses: Callable[[str], bool] = lambda _: False,
+        warn: Callable[[str], object] = lambda _: None,
+    ) -> None:
         self._refuses = refuses
+        self._warn = warn
         self._come = threading.Condition()
         self._requests: list[Taken] = []
         self._server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
@@ -75,6 +81,7 @@ class Receiver:
                 if is_signed(taken, secret):
                     event: dict[str, Any] = json.loads(taken.body)
                     return event
+                self._warn("a request came that is not signed with this secret, or too old")
         return None
 
     def all_verified(self, secret: str) -> list[dict[str, Any]]:
@@ -112,11 +119,17 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
 
 def main(port: int, secret: str) -> None:
     """Print events until Ctrl-C."""
-    with contextlib.suppress(KeyboardInterrupt), Receiver(port) as receiver:
+    with contextlib.suppress(KeyboardInterrupt), Receiver(port, warn=_warn) as receiver:
         print(f"listening at {receiver.url}", flush=True)
         while True:
             print(json.dumps(receiver.verified(secret), ensure_ascii=False), flush=True)
 
 
+def _warn(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
 if __name__ == "__main__":
+    if len(sys.argv) != 3 or not sys.argv[1].isdecimal() or not sys.argv[2].startswith(SECRET_PREFIX):
+        sys.exit("usage: python3 -m local.receiver PORT whsec_...")
     main(int(sys.argv[1]), sys.argv[2])

@@ -16,8 +16,8 @@ from tests.simulation.tape import Tape
 
 _HANGS_SECONDS: Final = 10.0  # until the adapter gives up
 
-HANGS: Final = Reply(error="url_unreachable")
-CLOSED: Final = Reply(error="url_unreachable")
+HANGS: Final = Reply(error="webhook_unreachable")
+CLOSED: Final = Reply(error="webhook_unreachable")
 BROKEN: Final = Reply(status=500, error="webhook_status")
 OFF: Final = Reply(status=GONE, error="webhook_status")
 

@@ -69,7 +69,7 @@ def test_where_webhooks_may_go_is_the_operators_decision(monkeypatch: pytest.Mon
     monkeypatch.setenv("FOREBAY_ALLOW_PRIVATE_CALLBACKS", "1")
     private = delivering.delivering_engine().webhooks.post(url, {}, b"{}")
 
-    assert (public.error, private.error) == ("url_forbidden", "url_unreachable")
+    assert (public.error, private.error) == ("webhook_forbidden", "webhook_unreachable")
 
 
 @pytest.mark.usefixtures("aws")

@@ -13,6 +13,7 @@ from forebay.domain.errors import DocumentError
 from forebay.domain.web_address import refused_webhook, web_address
 
 WALL_SECONDS: Final = 10.0
+_CODES: Final = {"url_forbidden": "webhook_forbidden", "url_unreachable": "webhook_unreachable"}
 _DIGITS_READ: Final = 9  # some 30 years
 _utc_now: Final = partial(datetime.now, UTC)
 
@@ -34,7 +35,7 @@ class HttpWebhooks:
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """See Webhooks."""
         if refused_webhook(url, self._connections.reach) is not None:
-            return Reply(error="url_forbidden")
+            return Reply(error="webhook_forbidden")
         deadline = time.monotonic() + self._wall_seconds
         try:
             with self._connections.open(web_address(url), headers, deadline, method="POST", body=body) as response:
@@ -42,7 +43,7 @@ class HttpWebhooks:
                     response.status, retry_after_seconds(response.getheader("Retry-After", ""), self._now())
                 )
         except DocumentError as error:
-            return Reply(error=error.code)
+            return Reply(error=_CODES[error.code])
 
 
 def retry_after_seconds(given: str, now: datetime) -> int:

@@ -34,7 +34,7 @@ class MemoryWebhooks:
         """See Webhooks."""
         self.on_call("before", "webhooks.post")
         if refused_webhook(url, self.reach) is not None:
-            return Reply(error="url_forbidden")
+            return Reply(error="webhook_forbidden")
         replies = self.replies.get(url, [TAKEN])
         reply = replies.pop(0) if len(replies) > 1 else replies[0]
         self.posted.append(Posted(url, dict(headers), body))

@@ -259,7 +259,7 @@ class Webhooks(Protocol):
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """One POST; taken when the answer is 2xx. Redirects are not followed, at most 64 KB of the answer are read,
         and it is over within some ten seconds. Never raises for what the network or the receiver does: the reply's
-        error says it (webhook_status, webhook_redirect, url_forbidden, url_unreachable)."""
+        error says it (webhook_status, webhook_redirect, webhook_forbidden, webhook_unreachable)."""
         ...
 
 

@@ -51,7 +51,7 @@ class TestMemoryWebhooks(WebhooksSuite):
     def subject(self) -> Subject:
         webhooks = MemoryWebhooks()
         web, nowhere = "https://example.org", "https://nowhere.example.org/"
-        webhooks.replies[nowhere] = [Reply(error="url_unreachable")]
+        webhooks.replies[nowhere] = [Reply(error="webhook_unreachable")]
 
         def answers(path: str, status: int, headers: Mapping[str, str]) -> str:
             webhooks.replies[web + path] = [answered(status, int(headers.get("Retry-After", "0")))]
@@ -143,7 +143,7 @@ def test_a_receiver_that_never_comes_to_an_answer_is_left_at_the_deadline(server
     server.plays["/a"] = drip
     begun = time.monotonic()
 
-    assert posted(server, wall_seconds=0.3) == Reply(error="url_unreachable")
+    assert posted(server, wall_seconds=0.3) == Reply(error="webhook_unreachable")
     assert time.monotonic() - begun < 5
 
 
@@ -155,7 +155,7 @@ def test_a_receiver_that_does_not_read_is_left_at_the_deadline() -> None:
 
         reply = webhooks.post(url, HEADERS, bytes(50_000_000))
 
-    assert reply == Reply(error="url_unreachable")
+    assert reply == Reply(error="webhook_unreachable")
     assert time.monotonic() - begun < 5
 
 
@@ -174,7 +174,7 @@ def test_a_receiver_that_does_not_read_is_left_at_the_deadline() -> None:
 def test_what_is_no_answer_is_unreachable(server: WebServer, sent: bytes) -> None:
     server.sends("/a", sent)
 
-    assert posted(server) == Reply(error="url_unreachable")
+    assert posted(server) == Reply(error="webhook_unreachable")
 
 
 # -- when to come again ------------------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def test_a_host_is_looked_up_and_checked_anew_at_each_attempt(tmp_path: Path) ->
 
         replies = [webhooks.post("https://rebinding.example.org/a", HEADERS, BODY) for _ in range(2)]
 
-    assert replies == [Reply(200), Reply(error="url_forbidden")]
+    assert replies == [Reply(200), Reply(error="webhook_forbidden")]
     assert net.connected == [PUBLIC]
 
 
@@ -259,7 +259,7 @@ def test_a_host_with_any_private_address_is_not_connected_to(server: WebServer, 
 
     reply = HttpWebhooks(net.connections()).post("https://example.org/a", HEADERS, BODY)
 
-    assert (reply, net.connected) == (Reply(error="url_forbidden"), [])
+    assert (reply, net.connected) == (Reply(error="webhook_forbidden"), [])
 
 
 def test_plain_http_and_hostile_urls_are_forbidden_and_nothing_is_connected_to(server: WebServer) -> None:
@@ -269,7 +269,7 @@ def test_plain_http_and_hostile_urls_are_forbidden_and_nothing_is_connected_to(s
 
     replies = {url: webhooks.post(url, HEADERS, BODY) for url in ("http://example.org/", *FORBIDDEN_URLS, *secured)}
 
-    assert {url for url, reply in replies.items() if reply != Reply(error="url_forbidden")} == set()
+    assert {url for url, reply in replies.items() if reply != Reply(error="webhook_forbidden")} == set()
     assert (net.looked_up, net.connected) == ([], [])
 
 
@@ -293,7 +293,7 @@ def test_a_certificate_that_is_wrong_or_not_trusted_is_unreachable(
 
     reply = HttpWebhooks(net.connections(trusting)).post(f"https://{host}/a", HEADERS, BODY)
 
-    assert reply == Reply(error="url_unreachable")
+    assert reply == Reply(error="webhook_unreachable")
     assert server.asked == []
 
 
@@ -303,7 +303,7 @@ def test_a_name_that_does_not_resolve_is_unreachable() -> None:
 
     webhooks = HttpWebhooks(GuardedConnections(Reach.PUBLIC, resolve=unknown))
 
-    assert webhooks.post("https://no.example.org/", HEADERS, BODY) == Reply(error="url_unreachable")
+    assert webhooks.post("https://no.example.org/", HEADERS, BODY) == Reply(error="webhook_unreachable")
 
 
 # -- signatures --------------------------------------------------------------------------------------------------------

@@ -81,10 +81,10 @@ class WebhooksSuite:
         "url", ["file:///etc/passwd", "https://u:p@example.org/", "https://0x7f000001/", "nothing"]
     )
     def test_nothing_is_sent_to_a_forbidden_url(self, subject: Subject, url: str) -> None:
-        assert subject.webhooks.post(url, HEADERS, BODY) == Reply(error="url_forbidden")
+        assert subject.webhooks.post(url, HEADERS, BODY) == Reply(error="webhook_forbidden")
 
     def test_where_nobody_listens_is_unreachable(self, subject: Subject) -> None:
-        assert subject.webhooks.post(subject.nowhere, HEADERS, BODY) == Reply(error="url_unreachable")
+        assert subject.webhooks.post(subject.nowhere, HEADERS, BODY) == Reply(error="webhook_unreachable")
 
     def test_each_post_is_a_request_of_its_own(self, subject: Subject) -> None:
         url = subject.answers("/a", 200, {})

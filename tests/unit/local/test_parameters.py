@@ -74,3 +74,8 @@ def test_a_template_without_a_place_for_the_index_is_refused(tmp_path: Path) -> 
 )
 def test_an_empty_anonymous_tenant_is_off_and_an_unset_one_is_local(environment: dict[str, str], tenant: str) -> None:
     assert Wishes.from_environment(environment).anonymous_tenant == tenant
+
+
+def test_a_brokers_url_that_is_none_is_refused_at_once() -> None:
+    with pytest.raises(ParameterError, match="amqp://user:password"):
+        Wishes.from_environment({"FOREBAY_BROKER_URL": "localhost:5672"})

@@ -71,3 +71,13 @@ def test_what_is_refused_is_not_kept_until_it_comes_again() -> None:
         assert (answers, refused) == ([500, 204], ["evt_1", "evt_1"])
         assert receiver.verified(SECRET, within_seconds=5) is not None
         assert receiver.verified(SECRET, within_seconds=0) is None
+
+
+def test_what_is_signed_otherwise_is_warned_of() -> None:
+    warned: list[str] = []
+
+    with Receiver(warn=warned.append) as receiver:
+        requests.post(receiver.url, data=BODY.encode(), headers=headers(OTHER), timeout=5)
+        receiver.verified(SECRET, within_seconds=0)
+
+    assert len(warned) == 1

@@ -111,7 +111,7 @@ def test_a_receiver_that_is_down_for_a_day_is_told_after_it(scene: Scene) -> Non
 
 
 def test_a_dead_receiver_does_not_delay_the_others(scene: Scene) -> None:
-    scene.webhooks.replies[URL] = [Reply(error="url_unreachable")]
+    scene.webhooks.replies[URL] = [Reply(error="webhook_unreachable")]
     began = scene.clock()
 
     ended(scene, a_webhook(URL), a_webhook(OTHER))

@@ -19,12 +19,16 @@ from forebay.domain.errors import CallerError, Problem
 from forebay.domain.events import JOB_ENDS, JOB_PROGRESS
 from forebay.domain.json_text import json_bytes
 from forebay.domain.signature import SECRET_PREFIX
-from forebay.domain.web_address import refused_webhook
+from forebay.domain.web_address import Reach, refused_webhook
 from forebay.service.engine import Engine
 
 Body = WebhookBody | AmqpBody
 
 _SECRET_BYTES: Final = 32
+_WANTED: Final = {
+    Reach.PUBLIC: "give an https URL of a public host, or start a local stack with FOREBAY_ALLOW_PRIVATE_CALLBACKS=1",
+    Reach.ANYWHERE: "give an http or https URL",
+}
 _STAGES: Final = ("done", "progress", "error")
 
 
@@ -82,7 +86,7 @@ def _problem(engine: Engine, tenant: TenantId, body: Body, place: tuple[str | in
     match body:
         case WebhookBody():
             reason = refused_webhook(body.url, engine.policy.reach)
-            said = f"{reason}; give an https URL of a public host"
+            said = f"{reason}; {_WANTED[engine.policy.reach]}"
             return Problem((*place, "url"), said, "url_forbidden") if reason is not None else None
         case AmqpBody():
             said = f"exchange {body.exchange} is not allowed for this tenant; ask the operator to allow it"
