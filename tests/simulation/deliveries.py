@@ -12,7 +12,7 @@ from forebay.dialects.privategpt.parse import remove_command, submit_command
 from forebay.dialects.privategpt.requests import DeleteIngestedDocumentAsyncBody, IngestAsyncBody
 from forebay.domain import keys
 from forebay.domain.callbacks import Callback, Means
-from forebay.domain.delivery import WAITS_SECONDS, Reply, TargetState
+from forebay.domain.delivery import QUEUED_TRIES, WAITS_SECONDS, Reply, TargetState
 from forebay.domain.events import JOB_ENDS
 from forebay.domain.job import Job, Redo
 from forebay.domain.stored_event import StoredEvent, event_of
@@ -223,13 +223,12 @@ def _other_not_delayed(world: World) -> list[str]:
     (end,) = ends_of(world, job(world, "first"))
     taken = [came.at for came in world.receivers.came_to(HOOK)]
     dead = [came.at for came in world.receivers.came_to(DEAD)]
-    late = not taken or len([at for at in dead if at < taken[0]]) > QUEUED_BEFORE
+    late = (
+        not taken or len([at for at in dead if at < taken[0]]) > QUEUED_TRIES
+    )  # those that may come first when a message is lost
     return _told(JobState.SUCCEEDED, TargetState.FAILED, _DELIVERED)(world) + (
         [f"a dead target delayed another: {taken}, {dead}"] if late else _used_up(end)
     )
-
-
-QUEUED_BEFORE: Final = 3  # attempts at a dead target that may come before another target's first, when one is lost
 
 
 def _used_up(told: StoredEvent) -> list[str]:
