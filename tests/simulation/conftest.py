@@ -28,12 +28,12 @@ class Effort:
 
 
 _QUICK = Effort(
-    faults=10,
+    faults=4,
     abandoned=4,
-    seeds=4,
-    schedules=14,
-    crossings=4,
-    tosses=120,
+    seeds=3,
+    schedules=7,
+    crossings=3,
+    tosses=80,
     scenarios=1,
     aws_faults=1,
     troubles=1,
