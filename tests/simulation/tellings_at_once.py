@@ -199,12 +199,15 @@ def _told_once(world: World) -> list[str]:
 
 def _delivered(world: World) -> list[str]:
     last = ends_of(world, jobs(world)[0])[-1]
-    return _are_among(world, _DELIVERED) if last.targets else ["nobody was to be told"]
+    return _among(_DELIVERED)(world) if last.targets else ["nobody was to be told"]
 
 
-def _are_among(world: World, *states: TargetState) -> list[str]:
-    found = [target.state for end in ends_of(world, jobs(world)[0]) for target in end.targets.values()]
-    return [f"they are {found}"] if set(found) - set(states) else []
+def _among(*states: TargetState) -> Callable[[World], list[str]]:
+    def expect(world: World) -> list[str]:
+        found = [target.state for end in ends_of(world, jobs(world)[0]) for target in end.targets.values()]
+        return [f"they are {found}"] if set(found) - set(states) else []
+
+    return expect
 
 
 def _last_is_delivered(world: World) -> list[str]:
@@ -219,11 +222,7 @@ EVERY: tuple[Pair, ...] = (
     Pair("deliver x sweep", _overdue, _told_once),
     Pair("deliver lost x two sweeps", _two_sweeps, _told_once),
     Pair("deliver x to another", _two_targets, _told_once),
-    Pair(
-        "deliver in vain x to another",
-        _two_unwell,
-        lambda world: _are_among(world, TargetState.DISABLED, TargetState.FAILED),
-    ),
+    Pair("deliver in vain x to another", _two_unwell, _among(TargetState.DISABLED, TargetState.FAILED)),
     Pair("deliver x bury", _buried, _told_once),
     Pair("deliver x asked for again", _asked_for_again, _delivered),
     Pair("deliver for the last time x asked for again", _at_its_last_try, _delivered),
@@ -232,11 +231,7 @@ EVERY: tuple[Pair, ...] = (
     Pair("asked for again, lost x deliver to another", _asked_for_and_lost, _delivered),
     Pair("deliver x restart", _restarted, _told_once),
     Pair("deliver to the broker x restart", _task_restarted, _last_is_delivered),
-    Pair(
-        "deliver to who is gone x the next end",
-        _off_at_the_next_end,
-        lambda world: _are_among(world, TargetState.DISABLED),
-    ),
+    Pair("deliver to who is gone x the next end", _off_at_the_next_end, _among(TargetState.DISABLED)),
     Pair("publish x deliver", _published_and_told, _told_once),
     Pair("publish x sweep", _published_and_swept, _delivered),
 )

@@ -155,9 +155,8 @@ def _claimed(engine: Engine, job: Job, delivery: _Delivery) -> _Delivery:
     if delivery.told.event.is_progress:
         going_on = (IsOneOf("state", tuple(OPEN_JOBS)), job.same_epoch)
         writes.append(Update(job.record_key, set={f"{TELLING}{delivery.place}": lease}, when=going_on))
-    if (
-        engine.records.transact(writes) is not None
-    ):  # a transaction, because one that is repeated is not refused by itself
+    # A transaction even where it is one write: a single write that is repeated may be refused by itself.
+    if engine.records.transact(writes) is not None:
         raise Superseded("the attempt is another message's, or progress is over")
     return replace(delivery, target=target)
 

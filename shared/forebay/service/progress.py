@@ -17,8 +17,6 @@ from forebay.service.tell import event_counts, job_event, recorded
 from forebay.service.watch import view_of
 
 _PAUSE: Final = timedelta(seconds=5)
-
-
 _STEPS: Final = (DocumentState.QUEUED, DocumentState.EXTRACTING, DocumentState.INDEXING)
 _SHARES: Final = 1_000  # that are told apart
 

@@ -11,6 +11,7 @@ from forebay.adapters.memory_index import MemoryIndex
 from forebay.adapters.memory_objects import MemoryObjects
 from forebay.domain import keys
 from forebay.domain.document import JobId
+from forebay.domain.errors import TransientError
 from forebay.domain.job import Job, Row, job_of, row_of
 from forebay.domain.requests import SubmitJob, TextSource
 from forebay.domain.stored_document import Document, document_of
@@ -20,6 +21,14 @@ from forebay.service.search import search
 from forebay.service.submit import submit
 from tests.builders import COLLECTION, TENANT, a_document_key, a_document_request, a_search, a_submit_job
 from tests.engines import Clock, Driver, memory_engine
+
+
+class DeadBus(MemoryBus):
+    """A bus that takes nothing."""
+
+    def publish(self, events: object) -> None:
+        """See EventBus."""
+        raise TransientError("the bus is down")
 
 
 @dataclass

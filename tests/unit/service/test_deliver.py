@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from standardwebhooks import Webhook
 
-from forebay.adapters.memory import MemoryBus, MemoryQueues, MemoryRecords
+from forebay.adapters.memory import MemoryQueues, MemoryRecords
 from forebay.adapters.memory_delivery import MemoryVault, MemoryWebhooks, Posted
 from forebay.domain import keys
 from forebay.domain.callbacks import Callback, Means, callbacks_text
@@ -24,7 +24,7 @@ from forebay.service.redeliver import redeliver
 from forebay.service.sweep import sweep
 from forebay.service.watch_events import event_view, event_views
 from tests.builders import TENANT, a_document_request, a_submit_job
-from tests.unit.service.scene import Scene
+from tests.unit.service.scene import DeadBus, Scene
 
 URL, OTHER = "https://hooks.example.com/a", "https://hooks.example.com/b"
 SECRET = "whsec_" + "c2VjcmV0" * 4
@@ -162,18 +162,23 @@ def test_a_worker_that_died_leaves_an_attempt_without_an_end_and_the_next_one_du
     assert (states(scene), scene.event().job) == ([TargetState.DELIVERED], job.id)
 
 
-def test_what_is_asked_for_again_during_an_attempt_begins_anew_whatever_that_comes_to(scene: Scene) -> None:
+def ended_and_asked_for_during_an_attempt(scene: Scene, reply: Reply) -> None:
+    """While its end is sent for the first time, the job's caller asks for it again; then the receiver replies."""
+
     class Impatient(MemoryWebhooks):
         def post(self, url: str, headers: object, body: bytes) -> Reply:
-            """While it is sent, its caller asks for it again."""
             redeliver(scene.engine, TENANT, scene.event().event.id)
-            return DOWN
+            return reply
 
     scene.driver.deaf = True
     ended(scene)
     scene.queues.sent.clear()
     scene.driver.engine = replace(scene.engine, webhooks=Impatient())
     scene.driver.do(DeliverEvent(tenant=TENANT, event=scene.event().event.id, target=0))
+
+
+def test_what_is_asked_for_again_during_an_attempt_begins_anew_whatever_that_comes_to(scene: Scene) -> None:
+    ended_and_asked_for_during_an_attempt(scene, DOWN)
 
     (target,) = scene.event().targets.values()
     assert (target.first, target.tries) == (1, 0)
@@ -249,17 +254,7 @@ def test_an_exchange_that_comes_later_gets_it_then(scene: Scene) -> None:
 
 
 def test_a_receiver_that_is_gone_is_told_once_more_if_it_was_asked_for_meanwhile(scene: Scene) -> None:
-    class Impatient(MemoryWebhooks):
-        def post(self, url: str, headers: object, body: bytes) -> Reply:
-            """While it is sent, its caller asks for it again."""
-            redeliver(scene.engine, TENANT, scene.event().event.id)
-            return GONE
-
-    scene.driver.deaf = True
-    ended(scene)
-    scene.queues.sent.clear()
-    scene.driver.engine = replace(scene.engine, webhooks=Impatient())
-    scene.driver.do(DeliverEvent(tenant=TENANT, event=scene.event().event.id, target=0))
+    ended_and_asked_for_during_an_attempt(scene, GONE)
     scene.driver.engine = scene.engine
     scene.driver.drain()
 
@@ -324,10 +319,6 @@ def test_an_event_that_is_asked_for_in_the_moment_of_a_sweep_stays_due(scene: Sc
 
 
 def test_callbacks_do_not_wait_for_the_bus(scene: Scene) -> None:
-    class DeadBus(MemoryBus):
-        def publish(self, events: object) -> None:
-            raise TransientError("the bus is down")
-
     scene.driver.engine = replace(scene.engine, bus=DeadBus())
     scene.submit(a_submit_job(callbacks=callbacks_text([a_webhook()])))
     scene.driver.drain()

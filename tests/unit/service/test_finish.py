@@ -1,15 +1,13 @@
 from dataclasses import replace
 
-from forebay.adapters.memory import MemoryBus
 from forebay.domain.document import JobId
-from forebay.domain.errors import TransientError
 from forebay.domain.events import Event
 from forebay.domain.records import Index, Query
 from forebay.domain.requests import TextSource
 from forebay.domain.transitions import JobState
 from forebay.service.finish import finish
 from tests.builders import a_document_request, a_submit_job
-from tests.unit.service.scene import Scene
+from tests.unit.service.scene import DeadBus, Scene
 
 
 def event_of(scene: Scene) -> Event:
@@ -59,10 +57,6 @@ def test_a_job_that_has_ended_rests_and_expires(scene: Scene) -> None:
 
 
 def test_an_end_that_the_bus_did_not_hear_is_still_the_end(scene: Scene) -> None:
-    class DeadBus(MemoryBus):
-        def publish(self, events: object) -> None:
-            raise TransientError("the bus is down")
-
     job = scene.submit()
     scene.driver.engine = replace(scene.engine, bus=DeadBus())
     scene.driver.drain()

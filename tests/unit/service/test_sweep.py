@@ -1,13 +1,11 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
-from forebay.adapters.memory import MemoryBus, MemoryQueues
+from forebay.adapters.memory import MemoryQueues
 from forebay.adapters.memory_index import MemoryIndex
 from forebay.domain import keys
 from forebay.domain.commands import Command, EmbedChunks, ExpandJob, PublishDocument, PurgeDocument
-from forebay.domain.errors import TransientError
-from forebay.domain.events import Event
 from forebay.domain.requests import Address, TextSource
 from forebay.domain.transitions import JobState
 from forebay.service.remove import remove_document
@@ -16,7 +14,7 @@ from forebay.service.sweep import sweep
 from forebay.service.uploads import request_upload
 from tests.builders import COLLECTION, TENANT, a_document_request, a_request_upload, a_submit_job
 from tests.engines import commands_of
-from tests.unit.service.scene import Scene, words
+from tests.unit.service.scene import DeadBus, Scene, words
 
 
 def lost(scene: Scene) -> list[Command]:
@@ -106,10 +104,6 @@ def test_a_purge_is_not_sent_again_while_it_may_wait_in_a_long_queue(scene: Scen
 
 
 def test_an_event_that_was_not_told_is_told_once_the_bus_answers(scene: Scene) -> None:
-    class DeadBus(MemoryBus):
-        def publish(self, events: Sequence[Event]) -> None:
-            raise TransientError("the bus is down")
-
     scene.submit()
     scene.driver.engine = replace(scene.engine, bus=DeadBus())
     scene.driver.drain()

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from forebay.adapters.memory import MemoryBus, MemoryRecords
+from forebay.adapters.memory import MemoryRecords
 from forebay.domain import keys
 from forebay.domain.callbacks import Callback, Means, callbacks_text
 from forebay.domain.errors import TransientError
-from forebay.domain.events import DATA_OF, Event
+from forebay.domain.events import DATA_OF, DOCUMENT_ENDS, DocumentEnded, EndedDocument, Event
 from forebay.domain.job import Redo
 from forebay.domain.records import Key
 from forebay.domain.requests import Address, BadSource, TextSource
@@ -20,26 +20,24 @@ from forebay.service.submit import submit
 from forebay.service.sweep import sweep
 from forebay.service.tell import told_later
 from tests.builders import COLLECTION, TENANT, a_document_request, a_submit_job
-from tests.unit.service.scene import Scene, a_scene
+from tests.unit.service.scene import DeadBus, Scene, a_scene
 
 CALLBACKS = callbacks_text([Callback(Means.WEBHOOK, ("forebay.document.*",), url="https://hooks.example.com/a")])
 
 
-class DeadBus(MemoryBus):
-    """A bus that takes nothing."""
-
-    def publish(self, events: object) -> None:
-        raise TransientError("the bus is down")
-
-
 def of_documents(scene: Scene) -> list[Event]:
-    return [event for event in scene.bus.published if event.type.startswith("forebay.document.")]
+    return [event for event in scene.bus.published if event.type in DOCUMENT_ENDS]
+
+
+def document_in(event: Event) -> EndedDocument:
+    return DocumentEnded.model_validate(event.data).document
 
 
 def told(scene: Scene) -> list[tuple[str, object]]:
     """Type and document of each event, in the order of their numbers."""
     ordered = sorted(scene.bus.published, key=lambda event: event.sequence)
-    return [(event.type.removeprefix("forebay."), event.data.get("document", {}).get("id")) for event in ordered]  # type: ignore[union-attr]
+    documents = [document_in(event).id if event.type in DOCUMENT_ENDS else None for event in ordered]
+    return [(event.type.removeprefix("forebay."), id_) for event, id_ in zip(ordered, documents, strict=True)]
 
 
 def test_documents_are_told_before_their_job_where_a_callback_wants_them(scene: Scene) -> None:
@@ -51,7 +49,9 @@ def test_documents_are_told_before_their_job_where_a_callback_wants_them(scene: 
     assert sorted(told(scene)[:2]) == [("document.failed", "b"), ("document.ready", "a")]
     assert [event.sequence for event in scene.bus.published] == [1, 2, 3]
     failed = next(event for event in of_documents(scene) if event.type.endswith("failed"))
-    assert failed.data["document"]["error"]["code"] == "corrupt"  # type: ignore[index, call-overload]
+    error = document_in(failed).error
+    assert error is not None
+    assert error.code == "corrupt"
     assert len(scene.webhooks.posted) == 2
     for event in scene.bus.published:
         DATA_OF[event.type].model_validate(event.data)
@@ -71,7 +71,7 @@ def test_the_operator_may_want_all_of_them() -> None:
     remove_document(scene.engine, Address(TENANT, COLLECTION, "guide"))
     scene.driver.drain()
 
-    statuses = [event.data["document"]["status"] for event in of_documents(scene)]  # type: ignore[index, call-overload]
+    statuses = [document_in(event).status for event in of_documents(scene)]
     assert statuses == ["ready", "unchanged", "deleted"]
     assert [event.type.rpartition(".")[2] for event in of_documents(scene)] == ["ready", "ready", "deleted"]
 
@@ -112,17 +112,13 @@ def test_an_end_whose_worker_died_before_telling_it_is_told_by_sweep(call: str) 
     scene.submit(a_submit_job([a_document_request("a", TextSource("x"))], callbacks=CALLBACKS))
     rows = [key for key in scene.records.records if key.sk.startswith("R#")]
 
-    def dies() -> None:
-        if "due_at" in scene.records.records[rows[0]]:
+    def on_call(phase: str, name: str) -> None:
+        if (phase, name) == ("before", call) and "due_at" in scene.records.records[rows[0]]:
             raise KeyboardInterrupt
 
-    class Watched:
-        def __getattr__(self, name: str) -> object:
-            if f"records.{name}" == call:
-                dies()
-            return getattr(scene.records, name)
-
-    scene.driver.engine = replace(scene.engine, records=Watched())  # type: ignore[arg-type]
+    records = MemoryRecords(on_call)
+    records.records = scene.records.records
+    scene.driver.engine = replace(scene.engine, records=records)
     with pytest.raises(KeyboardInterrupt):
         scene.driver.drain()
     scene.driver.engine = scene.engine
