@@ -13,11 +13,12 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep this folder's tests in one worker of pytest-xdist, so that there is one stack of a kind; and put them first,
-    because nothing else is to be done while one worker is still at them."""
+    """Keep this folder's tests of each stack in one worker of pytest-xdist, so that there is one of a kind; and put
+    them first, because they take longest."""
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("local-cloud"))
+            stack = "reaching" if "reaching" in getattr(item, "fixturenames", ()) else "local-cloud"
+            item.add_marker(pytest.mark.xdist_group(stack))
             item.add_marker(pytest.mark.cloud)
     items.sort(key=lambda item: HERE not in item.path.parents)
 
